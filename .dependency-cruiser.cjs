@@ -1,0 +1,81 @@
+// The directions that rooms may depend in: ARCHITECTURE.md draws them, this file enforces them.
+// A room is a top-level folder. `errors` is the kernel that every room may use.
+
+/** room → the other rooms it may import */
+const ROOMS = {
+  errors: [],
+  config: ['errors'],
+  rules: [],
+  auth: ['errors'],
+  stores: ['errors', 'rules'],
+  events: ['errors', 'rules'],
+  catalog: ['errors', 'rules'],
+  gateway: ['errors', 'auth', 'stores', 'events', 'config'],
+  platform: ['errors', 'auth', 'rules', 'catalog', 'stores', 'events', 'config'],
+  cli: ['errors', 'auth', 'rules', 'catalog', 'stores', 'events', 'config', 'gateway', 'platform'],
+  bench: [
+    'errors',
+    'auth',
+    'rules',
+    'catalog',
+    'stores',
+    'events',
+    'config',
+    'gateway',
+    'platform',
+    'cli',
+    'test',
+  ],
+  test: ['errors', 'auth', 'rules', 'catalog', 'stores', 'events', 'config', 'gateway', 'platform', 'cli'],
+};
+const NOT_TESTS = '\\.test\\.ts$';
+
+const directions = Object.entries(ROOMS).map(([room, allowed]) => ({
+  name: `${room}-depends-only-on-${allowed.join('-') || 'nothing'}`,
+  severity: 'error',
+  from: { path: `^${room}/`, pathNot: NOT_TESTS },
+  to: { path: `^(${Object.keys(ROOMS).join('|')})/`, pathNot: `^(${[room, ...allowed].join('|')})/` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...directions,
+    {
+      name: 'rules-are-pure',
+      comment:
+        'The rule language imports no package and no I/O: it must run anywhere and always answer the same.',
+      severity: 'error',
+      from: { path: '^rules/', pathNot: NOT_TESTS },
+      to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'core'] },
+    },
+    {
+      name: 'only-main-and-cli-read-config',
+      severity: 'error',
+      from: { path: '^(gateway|platform)/', pathNot: '(^(gateway|platform)/main\\.ts$|\\.test\\.ts$)' },
+      to: { path: '^config/settings', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'no-tests-in-product',
+      severity: 'error',
+      from: { pathNot: '(\\.test\\.ts$|^test/|^bench/|contract\\.ts$)' },
+      to: { path: '(\\.test\\.ts$|^test/|^bench/)' },
+    },
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^dist/|node_modules/(uws-node20|uws-node24))' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: 'specify',
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,142 @@
+/**
+ * The one table of settings: name, default, check, meaning. A setting is given as an environment variable
+ * (`gateway.port` is QUANREN_GATEWAY_PORT) or in a JSON file named by QUANREN_CONFIG (`{"gateway.port": 8090}`);
+ * the environment wins. Only main.ts files and cli/ read it: everything else receives its options.
+ */
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { QuanrenError } from '../errors/quanren-error.js';
+
+interface Setting<T> {
+  readonly default: T;
+  readonly about: string;
+  /** The value of a text, or undefined where the text is not one. */
+  readonly parse: (text: string) => T | undefined;
+  /** What `parse` takes, for the error message. */
+  readonly takes: string;
+  /** Never printed. */
+  readonly secret?: true;
+}
+
+const text = (about: string, value: string): Setting<string> => ({
+  default: value,
+  about,
+  parse: (given) => given,
+  takes: 'text',
+});
+
+const integer = (about: string, value: number, min: number, max: number): Setting<number> => ({
+  default: value,
+  about,
+  parse: (given) => {
+    const number = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN;
+    return number >= min && number <= max ? number : undefined;
+  },
+  takes: `a whole number from ${min} to ${max}`,
+});
+
+const port = (about: string, value: number): Setting<number> => integer(about, value, 1, 65_535);
+
+const flag = (about: string): Setting<boolean> => ({
+  default: false,
+  about,
+  parse: (given) => (given === 'true' ? true : given === 'false' ? false : undefined),
+  takes: 'true or false',
+});
+
+const timeZone = (about: string, value: string): Setting<string> => ({
+  default: value,
+  about,
+  parse: (given) => {
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: given }).resolvedOptions().timeZone;
+    } catch {
+      return undefined;
+    }
+  },
+  takes: 'an IANA time zone such as Asia/Shanghai',
+});
+
+export const SETTINGS = {
+  'data.dir': text('Where everything is kept: Postgres, LMDB, the warehouse.', '.quanren'),
+  'time.zone': timeZone(
+    'The platform’s one time zone: civil days, zone-less instants, schedules.',
+    'Asia/Shanghai',
+  ),
+  'postgres.port': port('The port of the embedded Postgres, on loopback.', 5434),
+  'platform.host': text('The address that the platform listens on.', '127.0.0.1'),
+  'platform.port': port('The port of the platform’s API.', 8081),
+  'gateway.host': text('The address that the match gateway listens on.', '127.0.0.1'),
+  'gateway.port': port('The port of the match gateway.', 8080),
+  'gateway.metricsPort': port('The port of the gateway’s /metrics, on loopback.', 9464),
+  'gateway.workers': integer(
+    'Worker threads of the gateway.',
+    Math.max(1, availableParallelism() - 1),
+    1,
+    256,
+  ),
+  'gateway.staleAfterMs': integer(
+    'Without a sign of life from the stream for this long, answers are said to be stale.',
+    5_000,
+    100,
+    3_600_000,
+  ),
+  'unsafe.listenWithoutAuthAndTls': flag(
+    'Allows addresses other than loopback although auth or TLS is off: anyone who reaches the port may ask.',
+  ),
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingName = keyof typeof SETTINGS;
+export type Settings = { readonly [N in SettingName]: (typeof SETTINGS)[N]['default'] };
+
+/** The environment variable of a setting: `gateway.metricsPort` → `QUANREN_GATEWAY_METRICS_PORT`. */
+export function environmentName(name: SettingName): string {
+  return `QUANREN_${name
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase()}`;
+}
+
+function readConfigFile(file: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new QuanrenError('set_up', `QUANREN_CONFIG names ${file}, which cannot be read as JSON.`, {
+      cause,
+    });
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new QuanrenError('set_up', `${file} must hold one JSON object, from setting to value.`);
+  }
+  return { ...parsed };
+}
+
+/** Every setting, from the environment, the config file, or its default. Throws `set_up` naming all that is wrong. */
+export function loadSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+  const file = environment.QUANREN_CONFIG;
+  const fromFile = file === undefined ? {} : readConfigFile(file);
+  const wrong: string[] = [];
+  for (const name of Object.keys(fromFile)) {
+    if (!Object.hasOwn(SETTINGS, name)) wrong.push(`${file}: there is no setting '${name}'`);
+  }
+  const known = new Set([...(Object.keys(SETTINGS) as SettingName[]).map(environmentName), 'QUANREN_CONFIG']);
+  for (const variable of Object.keys(environment)) {
+    if (variable.startsWith('QUANREN_') && !known.has(variable))
+      wrong.push(`there is no setting ${variable}`);
+  }
+  const entries = Object.entries<Setting<unknown>>(SETTINGS).map(([key, setting]) => {
+    const name = key as SettingName;
+    const fromEnvironment = environment[environmentName(name)];
+    const given = fromEnvironment ?? (name in fromFile ? String(fromFile[name]) : undefined);
+    if (given === undefined) return [name, setting.default];
+    const value = setting.parse(given);
+    if (value === undefined) {
+      const where = fromEnvironment === undefined ? `'${name}' in ${file}` : environmentName(name);
+      wrong.push(`${where} must be ${setting.takes}${setting.secret ? '' : `, not '${given}'`}`);
+    }
+    return [name, value];
+  });
+  if (wrong.length > 0) throw new QuanrenError('set_up', `The settings have errors: ${wrong.join('; ')}.`);
+  return Object.fromEntries(entries) as Settings;
+}

@@ -1,0 +1,23 @@
+/** The topics of design section 4: what keys them and how long they are kept. Schemas lie in events/schemas/. */
+
+export interface TopicSpec {
+  /** What the key is, for people. */
+  readonly key: string;
+  readonly partitions: number;
+  /** `compact` keeps the newest message of every key for ever; a number keeps all messages that many milliseconds. */
+  readonly retention: 'compact' | number;
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+export const TOPICS = {
+  'user-events': { key: 'uid', partitions: 4, retention: 7 * DAY_MS },
+  'tag-changes': { key: 'uid', partitions: 4, retention: 7 * DAY_MS },
+  'crowd-rules': { key: 'crowd code', partitions: 1, retention: 'compact' },
+  'membership-changes': { key: 'uid, or the crowd code of a refresh', partitions: 4, retention: DAY_MS },
+  'activity-events': { key: 'activity id', partitions: 1, retention: 7 * DAY_MS },
+  'activity-triggers': { key: 'activity id', partitions: 1, retention: 7 * DAY_MS },
+} as const satisfies Record<string, TopicSpec>;
+
+export type BaseTopicName = keyof typeof TOPICS;
+export type TopicName = BaseTopicName | `${BaseTopicName}.dlq`;
