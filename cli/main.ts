@@ -1,6 +1,38 @@
-/** The `quanren` command: one file per command in cli/commands/. */
-import { Command } from 'commander';
+/**
+ * The `quanren` command: one file per command in cli/commands/.
+ *
+ * Exit codes: 0 done; 1 done, and the answer is no (a rule with errors, a failed run); 2 the command line or an input
+ * file is wrong; 3 something the command needs is not there (a port, the platform, a lock); 70 a defect of Quanren.
+ */
+import { Command, CommanderError } from 'commander';
+import type { ErrorAction } from '../errors/error-codes.js';
+import { QuanrenError } from '../errors/quanren-error.js';
 
-const program = new Command('quanren').description('Crowd selection: rules, crowds, and the match gateway.');
+const EXIT_OF_ACTION: Readonly<Record<ErrorAction, number>> = {
+  'fix-request': 2,
+  authenticate: 3,
+  'resolve-conflict': 3,
+  'retry-later': 3,
+  'fix-set-up': 3,
+  'report-bug': 70,
+};
 
-await program.parseAsync();
+const program = new Command('quanren')
+  .description('Crowd selection: rules, crowds, and the match gateway.')
+  .exitOverride()
+  .showHelpAfterError('(quanren COMMAND --help shows how it is used)');
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else if (error instanceof QuanrenError) {
+    console.error(`quanren: ${error.message}`);
+    process.exitCode = error.code === 'invalid_rule' ? 1 : EXIT_OF_ACTION[error.action];
+  } else {
+    console.error('quanren: an unexpected error. Please report it with what follows.');
+    console.error(error);
+    process.exitCode = 70;
+  }
+}

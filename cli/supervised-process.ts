@@ -1,0 +1,121 @@
+/**
+ * A child process of `quanren start` that is kept alive.
+ *
+ *   starting ──ready──▶ up ──exit──▶ waiting ──delay over──▶ starting
+ *      │ exit before the first ready: start() rejects          │
+ *      └───────────────── stop() from anywhere ──▶ stopping ──▶ stopped
+ *
+ * A child that dies is started again after a growing delay. It says what it has to say through IPC: `{progress}`
+ * while it starts, `{ready}` when it serves, `{failed}` with the sentence to show when it cannot start. A child whose
+ * parent dies sees its IPC channel close and stops.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+
+const FIRST_DELAY_MS = 200;
+const LONGEST_DELAY_MS = 10_000;
+/** A child that lived this long starts over with the shortest delay. */
+const STEADY_AFTER_MS = 30_000;
+
+export type ChildMessage =
+  | { readonly progress: string }
+  | { readonly ready: Readonly<Record<string, unknown>> }
+  | { readonly failed: string };
+
+export interface SupervisedOptions {
+  readonly name: string;
+  /** The compiled module to run. */
+  readonly module: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly readyWithinMs: number;
+  /** After SIGTERM, before SIGKILL. */
+  readonly stopWithinMs: number;
+  readonly onProgress: (text: string) => void;
+  /** Hears of every unexpected exit, before the child is started again. */
+  readonly onDeath: (why: string, restartInMs: number) => void;
+  readonly onRecovery: () => void;
+}
+
+export class SupervisedProcess {
+  readonly #options: SupervisedOptions;
+  #child: ChildProcess | null = null;
+  #stopping = false;
+  #wasReady = false;
+  #delayMs = FIRST_DELAY_MS;
+  #restartTimer: NodeJS.Timeout | null = null;
+
+  constructor(options: SupervisedOptions) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resolves with what the child says of itself when it serves; rejects when it cannot start. */
+  start(): Promise<Readonly<Record<string, unknown>>> {
+    const { name, module, environment, readyWithinMs, onProgress } = this.#options;
+    return new Promise((resolve, reject) => {
+      // A process group of its own: Ctrl-C in a terminal reaches the parent alone, which stops things in order.
+      const child = fork(module, [], {
+        env: environment,
+        detached: true,
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
+      this.#child = child;
+      const startedAt = Date.now();
+      let failure: string | null = null;
+      const slow = setTimeout(() => {
+        failure = `${name} was not ready after ${readyWithinMs / 1000} s`;
+        child.kill('SIGKILL');
+      }, readyWithinMs);
+      child.on('message', (message: ChildMessage) => {
+        if ('progress' in message) onProgress(message.progress);
+        else if ('failed' in message) failure = message.failed;
+        else {
+          clearTimeout(slow);
+          this.#wasReady = true;
+          resolve(message.ready);
+        }
+      });
+      child.on('error', (error) => {
+        failure ??= error.message;
+      });
+      child.on('exit', (code, signal) => {
+        clearTimeout(slow);
+        this.#child = null;
+        const why =
+          failure ??
+          (signal === null ? `${name} ended with exit code ${code}` : `${name} was ended by ${signal}`);
+        reject(new Error(why));
+        if (!this.#stopping && this.#wasReady) this.#restart(why, Date.now() - startedAt);
+      });
+    });
+  }
+
+  #restart(why: string, livedMs: number): void {
+    if (livedMs > STEADY_AFTER_MS) this.#delayMs = FIRST_DELAY_MS;
+    const delayMs = this.#delayMs;
+    this.#delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
+    this.#options.onDeath(why, delayMs);
+    this.#restartTimer = setTimeout(() => {
+      // A failed restart ends in another exit event, which plans the next one.
+      this.start().then(this.#options.onRecovery, () => undefined);
+    }, delayMs);
+  }
+
+  /** Resolves when the child has ended; it gets SIGTERM, and SIGKILL when it takes too long. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (this.#restartTimer !== null) clearTimeout(this.#restartTimer);
+    const child = this.#child;
+    if (child === null) return;
+    await new Promise<void>((resolve) => {
+      const force = setTimeout(() => child.kill('SIGKILL'), this.#options.stopWithinMs);
+      child.once('exit', () => {
+        clearTimeout(force);
+        resolve();
+      });
+      child.kill('SIGTERM');
+    });
+  }
+}
