@@ -81,6 +81,21 @@ export const SETTINGS = {
     100,
     3_600_000,
   ),
+  'auth.jwks': text(
+    'The key set that signs tokens: a file or an https URL. Empty: no JWT is accepted. With it, issuer and audience.',
+    '',
+  ),
+  'auth.issuer': text('The `iss` that tokens must carry.', ''),
+  'auth.audience': text('The `aud` that tokens must carry.', 'quanren'),
+  'auth.clockSkewSeconds': integer(
+    'How far the clocks of the issuer and this server may differ.',
+    30,
+    0,
+    300,
+  ),
+  'auth.apiKeysFile': text('A JSON file of hashed API keys. Empty: no API key is accepted.', ''),
+  'tls.certFile': text('The certificate chain (PEM). Empty: TLS is off.', ''),
+  'tls.keyFile': text('The private key (PEM) of tls.certFile.', ''),
   'unsafe.listenWithoutAuthAndTls': flag(
     'Allows addresses other than loopback although auth or TLS is off: anyone who reaches the port may ask.',
   ),
