@@ -37,8 +37,8 @@ const integer = (about: string, value: number, min: number, max: number): Settin
 
 const port = (about: string, value: number): Setting<number> => integer(about, value, 1, 65_535);
 
-const flag = (about: string): Setting<boolean> => ({
-  default: false,
+const flag = (about: string, value: boolean): Setting<boolean> => ({
+  default: value,
   about,
   parse: (given) => (given === 'true' ? true : given === 'false' ? false : undefined),
   takes: 'true or false',
@@ -64,6 +64,12 @@ export const SETTINGS = {
     'Asia/Shanghai',
   ),
   'postgres.port': port('The port of the embedded Postgres, on loopback.', 5434),
+  demo: flag('Loads the CDNOW purchases with their tags and crowds on the first start.', true),
+  schedule: flag('Runs crowds at the times of their schedule_cron.', true),
+  'cli.token': {
+    ...text('The bearer token or API key that `quanren` shows to a platform that asks for one.', ''),
+    secret: true,
+  },
   'platform.host': text('The address that the platform listens on.', '127.0.0.1'),
   'platform.port': port('The port of the platform’s API.', 8081),
   'gateway.host': text('The address that the match gateway listens on.', '127.0.0.1'),
@@ -98,6 +104,7 @@ export const SETTINGS = {
   'tls.keyFile': text('The private key (PEM) of tls.certFile.', ''),
   'unsafe.listenWithoutAuthAndTls': flag(
     'Allows addresses other than loopback although auth or TLS is off: anyone who reaches the port may ask.',
+    false,
   ),
 } as const satisfies Record<string, Setting<unknown>>;
 

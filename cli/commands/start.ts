@@ -1,0 +1,102 @@
+/** `quanren start`: the embedded profile in one command. */
+import path from 'node:path';
+import type { Command } from 'commander';
+import { loadSettings, type Settings } from '../../config/settings.js';
+import { startPlatformStack } from '../platform-stack.js';
+import { checkPort } from '../ports.js';
+import { SupervisedProcess } from '../supervised-process.js';
+
+const GATEWAY_READY_WITHIN_MS = 60_000;
+const GATEWAY_STOP_WITHIN_MS = 20_000;
+const READYZ_WITHIN_MS = 60_000;
+const READYZ_INTERVAL_MS = 50;
+
+/** Lines that start with the seconds since the command was given. */
+function createProgress(): (text: string) => void {
+  const startedAt = performance.now();
+  return (text) =>
+    console.log(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(5)} s  ${text}`);
+}
+
+/** The gateway serves before it knows the crowds; people should be told to try it when it does. */
+async function awaitReady(url: string): Promise<void> {
+  const deadline = performance.now() + READYZ_WITHIN_MS;
+  while (performance.now() < deadline) {
+    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(() => null);
+    if (response?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, READYZ_INTERVAL_MS));
+  }
+  throw new Error(`the gateway at ${url} was not ready after ${READYZ_WITHIN_MS / 1000} s`);
+}
+
+function describe(settings: Settings, gatewayUrl: string, platformUrl: string): string {
+  return `
+Quanren is up.
+
+  match gateway  ${gatewayUrl}
+  platform       ${platformUrl}        (API: ${platformUrl}/openapi.json)
+  metrics        http://127.0.0.1:${settings['gateway.metricsPort']}/metrics
+  Postgres       127.0.0.1:${settings['postgres.port']}
+  data           ${path.resolve(settings['data.dir'])}
+
+Try:
+
+  curl '${gatewayUrl}/match?uid=00004'
+  curl '${gatewayUrl}/match?uid=00003&crowdCode=lapsed_premium'
+  curl '${platformUrl}/crowds'
+  curl '${platformUrl}/crowds/lapsed_premium/explain?uid=00003'
+
+Ctrl-C stops it.`;
+}
+
+function signalled(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+}
+
+async function start(settings: Settings): Promise<void> {
+  const progress = createProgress();
+  const stopAsked = signalled();
+  await checkPort(settings['gateway.host'], settings['gateway.port'], 'gateway.port');
+  await checkPort('127.0.0.1', settings['gateway.metricsPort'], 'gateway.metricsPort');
+  await checkPort(settings['platform.host'], settings['platform.port'], 'platform.port');
+  const events = { onProgress: progress, onTrouble: progress };
+  const stack = await startPlatformStack({
+    settings,
+    platformPort: settings['platform.port'],
+    environment: {},
+    events,
+  });
+  const gateway = new SupervisedProcess({
+    name: 'the gateway',
+    module: path.resolve(import.meta.dirname, '..', '..', 'gateway', 'main.js'),
+    environment: process.env,
+    readyWithinMs: GATEWAY_READY_WITHIN_MS,
+    stopWithinMs: GATEWAY_STOP_WITHIN_MS,
+    onProgress: progress,
+    onDeath: (why, restartInMs) => progress(`${why}; starting it again in ${restartInMs} ms`),
+    onRecovery: () => progress('the gateway is up again'),
+  });
+  try {
+    progress('Starting the match gateway …');
+    const { url } = (await gateway.start()) as { url: string };
+    await awaitReady(url);
+    console.log(describe(settings, url, stack.url));
+    await stopAsked;
+    progress('Stopping …');
+  } finally {
+    await gateway.stop();
+    await stack.stop();
+  }
+  progress('Stopped.');
+}
+
+export function addStartCommand(program: Command): void {
+  program
+    .command('start')
+    .description('Starts everything on this machine: Postgres, the platform, the match gateway.')
+    .addHelpText('after', '\nExample:\n  QUANREN_GATEWAY_PORT=9080 quanren start')
+    .action(() => start(loadSettings(process.env)));
+}

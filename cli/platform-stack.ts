@@ -1,0 +1,149 @@
+/**
+ * The platform with what it stands on: the lock of the data folder, the embedded Postgres, and the platform's process.
+ * `quanren start` runs it until it is stopped, a command runs it for its own duration.
+ */
+import path from 'node:path';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../catalog/embedded-postgres.js';
+import type { Settings } from '../config/settings.js';
+import { QuanrenError } from '../errors/quanren-error.js';
+import { type FolderLock, findLockHolder, takeFolderLock } from './folder-lock.js';
+import { PlatformClient } from './platform-client.js';
+import { findFreePort } from './ports.js';
+import { SupervisedProcess } from './supervised-process.js';
+
+/** A first start loads the real input and computes the crowds. */
+const PLATFORM_READY_WITHIN_MS = 300_000;
+const PLATFORM_STOP_WITHIN_MS = 20_000;
+const POSTGRES_RESTART_DELAY_MS = 500;
+
+/** What the stack tells while it runs. */
+export interface StackEvents {
+  readonly onProgress: (text: string) => void;
+  /** Something died; it is started again. */
+  readonly onTrouble: (text: string) => void;
+}
+
+export interface PlatformStack {
+  readonly url: string;
+  readonly postgresPid: () => number;
+  stop(): Promise<void>;
+}
+
+/** Starts Postgres, and again whenever it ends by itself. */
+async function keepPostgres(
+  settings: Settings,
+  events: StackEvents,
+): Promise<{ pid(): number; stop(): Promise<void> }> {
+  const options = {
+    folder: path.resolve(settings['data.dir'], 'postgres'),
+    port: settings['postgres.port'],
+  };
+  let server: EmbeddedPostgres = await startEmbeddedPostgres(options);
+  let stopping = false;
+  const watch = async (): Promise<void> => {
+    await server.ended;
+    while (!stopping) {
+      events.onTrouble('Postgres ended by itself; starting it again');
+      try {
+        server = await startEmbeddedPostgres(options);
+        void watch();
+        return;
+      } catch (error) {
+        events.onTrouble(
+          `Postgres could not be started: ${error instanceof Error ? error.message : String(error)}`,
+        );
+        await new Promise((resolve) => setTimeout(resolve, POSTGRES_RESTART_DELAY_MS));
+      }
+    }
+  };
+  void watch();
+  return {
+    pid: () => server.pid,
+    stop: async () => {
+      stopping = true;
+      await server.stop();
+    },
+  };
+}
+
+export interface StackOptions {
+  readonly settings: Settings;
+  readonly platformPort: number;
+  /** More environment for the platform's process. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly events: StackEvents;
+}
+
+/** Throws `conflict` when another process holds the data folder, `set_up` when a port is taken. */
+export async function startPlatformStack(options: StackOptions): Promise<PlatformStack> {
+  const { settings, platformPort, environment, events } = options;
+  const lock: FolderLock = takeFolderLock(path.resolve(settings['data.dir']));
+  let postgres: Awaited<ReturnType<typeof keepPostgres>> | null = null;
+  try {
+    events.onProgress('Starting Postgres …');
+    postgres = await keepPostgres(settings, events);
+    const platform = new SupervisedProcess({
+      name: 'the platform',
+      module: path.resolve(import.meta.dirname, '..', 'platform', 'main.js'),
+      environment: { ...process.env, QUANREN_PLATFORM_PORT: String(platformPort), ...environment },
+      readyWithinMs: PLATFORM_READY_WITHIN_MS,
+      stopWithinMs: PLATFORM_STOP_WITHIN_MS,
+      onProgress: events.onProgress,
+      onDeath: (why, restartInMs) => events.onTrouble(`${why}; starting it again in ${restartInMs} ms`),
+      onRecovery: () => events.onTrouble('the platform is up again'),
+    });
+    const { url } = (await platform.start()) as { url: string };
+    lock.announce(url);
+    const running = postgres;
+    return {
+      url,
+      postgresPid: running.pid,
+      stop: async () => {
+        await platform.stop();
+        await running.stop();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    await postgres?.stop();
+    lock.release();
+    throw error instanceof QuanrenError
+      ? error
+      : new QuanrenError('set_up', (error as Error).message, { cause: error });
+  }
+}
+
+/**
+ * Gives `use` a client of the platform: the running one where there is one, else one that is started for `use` alone,
+ * on a free port, with nothing scheduled and no demo loaded.
+ */
+export async function withPlatform<T>(
+  settings: Settings,
+  use: (client: PlatformClient) => Promise<T>,
+): Promise<T> {
+  const token = settings['cli.token'] === '' ? null : settings['cli.token'];
+  const holder = findLockHolder(path.resolve(settings['data.dir']));
+  if (holder !== null) {
+    if (holder.platformUrl === null) {
+      throw new QuanrenError(
+        'unavailable',
+        `The platform (process ${holder.pid}) is still starting: try again soon.`,
+      );
+    }
+    return use(new PlatformClient(holder.platformUrl, token));
+  }
+  const stack = await startPlatformStack({
+    settings,
+    platformPort: await findFreePort(),
+    environment: { QUANREN_DEMO: 'false', QUANREN_SCHEDULE: 'false' },
+    events: {
+      onProgress: (text) => console.error(text),
+      onTrouble: (text) => console.error(text),
+    },
+  });
+  try {
+    return await use(new PlatformClient(stack.url, token));
+  } finally {
+    await stack.stop();
+  }
+}

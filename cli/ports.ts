@@ -1,0 +1,35 @@
+import { createServer } from 'node:net';
+import { environmentName, type SettingName } from '../config/settings.js';
+import { QuanrenError } from '../errors/quanren-error.js';
+
+/** Listens for a moment; resolves with the port, rejects as the listening socket does. `port` 0: any free one. */
+function tryPort(host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen({ host, port, exclusive: true }, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port));
+    });
+  });
+}
+
+/** A port of loopback that nobody listens on at this moment. */
+export function findFreePort(): Promise<number> {
+  return tryPort('127.0.0.1', 0);
+}
+
+/** Throws `set_up` naming the setting when the port cannot be listened on. */
+export async function checkPort(host: string, port: number, setting: SettingName): Promise<void> {
+  try {
+    await tryPort(host, port);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const why = code === 'EADDRINUSE' ? 'is in use' : `cannot be listened on (${code})`;
+    throw new QuanrenError(
+      'set_up',
+      `Port ${port} of ${host} ${why}. Give another one: ${environmentName(setting)}=${port + 1000} npm start`,
+      { cause },
+    );
+  }
+}
