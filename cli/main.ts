@@ -7,6 +7,8 @@
 import { Command, CommanderError } from 'commander';
 import type { ErrorAction } from '../errors/error-codes.js';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { addSettingsCommand } from './commands/settings.js';
+import { addStartCommand } from './commands/start.js';
 
 const EXIT_OF_ACTION: Readonly<Record<ErrorAction, number>> = {
   'fix-request': 2,
@@ -21,6 +23,9 @@ const program = new Command('quanren')
   .description('Crowd selection: rules, crowds, and the match gateway.')
   .exitOverride()
   .showHelpAfterError('(quanren COMMAND --help shows how it is used)');
+
+addStartCommand(program);
+addSettingsCommand(program);
 
 try {
   await program.parseAsync();

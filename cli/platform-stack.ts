@@ -24,16 +24,14 @@ export interface StackEvents {
 }
 
 export interface PlatformStack {
-  readonly url: string;
-  readonly postgresPid: () => number;
+  /** The platform's URL, once it serves; rejects with `set_up` when it cannot start. */
+  readonly ready: Promise<string>;
+  /** Stops what runs, at any time, and gives the lock back. */
   stop(): Promise<void>;
 }
 
 /** Starts Postgres, and again whenever it ends by itself. */
-async function keepPostgres(
-  settings: Settings,
-  events: StackEvents,
-): Promise<{ pid(): number; stop(): Promise<void> }> {
+async function keepPostgres(settings: Settings, events: StackEvents): Promise<{ stop(): Promise<void> }> {
   const options = {
     folder: path.resolve(settings['data.dir'], 'postgres'),
     port: settings['postgres.port'],
@@ -58,7 +56,6 @@ async function keepPostgres(
   };
   void watch();
   return {
-    pid: () => server.pid,
     stop: async () => {
       stopping = true;
       await server.stop();
@@ -74,43 +71,38 @@ export interface StackOptions {
   readonly events: StackEvents;
 }
 
-/** Throws `conflict` when another process holds the data folder, `set_up` when a port is taken. */
+/** Resolves when Postgres runs. Throws `conflict` when another process holds the data folder, `set_up` for a taken port. */
 export async function startPlatformStack(options: StackOptions): Promise<PlatformStack> {
   const { settings, platformPort, environment, events } = options;
   const lock: FolderLock = takeFolderLock(path.resolve(settings['data.dir']));
-  let postgres: Awaited<ReturnType<typeof keepPostgres>> | null = null;
-  try {
-    events.onProgress('Starting Postgres …');
-    postgres = await keepPostgres(settings, events);
-    const platform = new SupervisedProcess({
-      name: 'the platform',
-      module: path.resolve(import.meta.dirname, '..', 'platform', 'main.js'),
-      environment: { ...process.env, QUANREN_PLATFORM_PORT: String(platformPort), ...environment },
-      readyWithinMs: PLATFORM_READY_WITHIN_MS,
-      stopWithinMs: PLATFORM_STOP_WITHIN_MS,
-      onProgress: events.onProgress,
-      onDeath: (why, restartInMs) => events.onTrouble(`${why}; starting it again in ${restartInMs} ms`),
-      onRecovery: () => events.onTrouble('the platform is up again'),
-    });
+  events.onProgress('Starting Postgres …');
+  const postgres = await keepPostgres(settings, events).catch((error: unknown) => {
+    lock.release();
+    throw error;
+  });
+  const platform = new SupervisedProcess({
+    name: 'the platform',
+    module: path.resolve(import.meta.dirname, '..', 'platform', 'main.js'),
+    environment: { ...process.env, QUANREN_PLATFORM_PORT: String(platformPort), ...environment },
+    readyWithinMs: PLATFORM_READY_WITHIN_MS,
+    stopWithinMs: PLATFORM_STOP_WITHIN_MS,
+    onProgress: events.onProgress,
+    onDeath: (why, restartInMs) => events.onTrouble(`${why}; starting it again in ${restartInMs} ms`),
+    onRecovery: () => events.onTrouble('the platform is up again'),
+  });
+  const start = async (): Promise<string> => {
     const { url } = (await platform.start()) as { url: string };
     lock.announce(url);
-    const running = postgres;
-    return {
-      url,
-      postgresPid: running.pid,
-      stop: async () => {
-        await platform.stop();
-        await running.stop();
-        lock.release();
-      },
-    };
-  } catch (error) {
-    await postgres?.stop();
-    lock.release();
-    throw error instanceof QuanrenError
-      ? error
-      : new QuanrenError('set_up', (error as Error).message, { cause: error });
-  }
+    return url;
+  };
+  return {
+    ready: start(),
+    stop: async () => {
+      await platform.stop();
+      await postgres.stop();
+      lock.release();
+    },
+  };
 }
 
 /**
@@ -142,7 +134,7 @@ export async function withPlatform<T>(
     },
   });
   try {
-    return await use(new PlatformClient(stack.url, token));
+    return await use(new PlatformClient(await stack.ready, token));
   } finally {
     await stack.stop();
   }

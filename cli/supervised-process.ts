@@ -10,6 +10,7 @@
  * parent dies sees its IPC channel close and stops.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { QuanrenError } from '../errors/quanren-error.js';
 
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 10_000;
@@ -51,7 +52,7 @@ export class SupervisedProcess {
     return this.#child?.pid;
   }
 
-  /** Resolves with what the child says of itself when it serves; rejects when it cannot start. */
+  /** Resolves with what the child says of itself when it serves; rejects with `set_up` when it cannot start. */
   start(): Promise<Readonly<Record<string, unknown>>> {
     const { name, module, environment, readyWithinMs, onProgress } = this.#options;
     return new Promise((resolve, reject) => {
@@ -86,7 +87,7 @@ export class SupervisedProcess {
         const why =
           failure ??
           (signal === null ? `${name} ended with exit code ${code}` : `${name} was ended by ${signal}`);
-        reject(new Error(why));
+        reject(new QuanrenError('set_up', why));
         if (!this.#stopping && this.#wasReady) this.#restart(why, Date.now() - startedAt);
       });
     });

@@ -62,12 +62,11 @@ async function start(settings: Settings): Promise<void> {
   await checkPort(settings['gateway.host'], settings['gateway.port'], 'gateway.port');
   await checkPort('127.0.0.1', settings['gateway.metricsPort'], 'gateway.metricsPort');
   await checkPort(settings['platform.host'], settings['platform.port'], 'platform.port');
-  const events = { onProgress: progress, onTrouble: progress };
   const stack = await startPlatformStack({
     settings,
     platformPort: settings['platform.port'],
     environment: {},
-    events,
+    events: { onProgress: progress, onTrouble: progress },
   });
   const gateway = new SupervisedProcess({
     name: 'the gateway',
@@ -79,12 +78,16 @@ async function start(settings: Settings): Promise<void> {
     onDeath: (why, restartInMs) => progress(`${why}; starting it again in ${restartInMs} ms`),
     onRecovery: () => progress('the gateway is up again'),
   });
-  try {
+  const bringUp = async (): Promise<void> => {
+    const platformUrl = await stack.ready;
     progress('Starting the match gateway …');
     const { url } = (await gateway.start()) as { url: string };
     await awaitReady(url);
-    console.log(describe(settings, url, stack.url));
+    console.log(describe(settings, url, platformUrl));
     await stopAsked;
+  };
+  try {
+    await Promise.race([bringUp(), stopAsked]);
     progress('Stopping …');
   } finally {
     await gateway.stop();
