@@ -1,6 +1,9 @@
 /** The realtime tags of users: `rt_last_click_ts` → `1678886400`, values in each tag's declared format. */
 import type { ApplyResult, ReadOptions } from './membership-store.js';
 
+/** The longest value, in bytes of UTF-8. Neither U+0000 nor lone surrogates may be in it. */
+export const MAX_TAG_VALUE_BYTES = 32_768;
+
 export interface RealtimeTagChange {
   readonly uid: string;
   readonly tagCode: string;

@@ -1,0 +1,38 @@
+/** What every store asks of a change before it looks at its own data. */
+import { QuanrenError } from '../errors/quanren-error.js';
+import { FUTURE_BOUND_MS, LATENESS_BOUND_MS } from './membership-store.js';
+import { MAX_TAG_VALUE_BYTES } from './realtime-tag-store.js';
+import { checkUid, hasLoneSurrogate } from './row-key.js';
+
+/** Crowd and tag codes: they become column names. */
+const CODE = /^[a-z][a-z0-9_]{0,49}$/;
+/** The most that six bytes hold; in the year 10889. */
+const MAX_CHANGE_TIME_MS = 2 ** 48 - 1;
+
+/** Throws `invalid_uid` or `bad_request` where a change could not be stored as what it says. */
+export function checkChange(uid: string, code: string, changeTimeMs: number): void {
+  checkUid(uid);
+  if (!CODE.test(code)) {
+    throw new QuanrenError('bad_request', `'${code}' is not a code: it must match ${CODE.source}.`);
+  }
+  if (!Number.isInteger(changeTimeMs) || changeTimeMs < 0 || changeTimeMs > MAX_CHANGE_TIME_MS) {
+    throw new QuanrenError('bad_request', `${changeTimeMs} is not a change time in whole milliseconds.`);
+  }
+}
+
+/** Throws `bad_request` unless a realtime tag can have this value. */
+export function checkValue(value: string): void {
+  if (Buffer.byteLength(value) > MAX_TAG_VALUE_BYTES) {
+    throw new QuanrenError('bad_request', `A value may have at most ${MAX_TAG_VALUE_BYTES} bytes of UTF-8.`);
+  }
+  if (value.includes('\0') || hasLoneSurrogate(value)) {
+    throw new QuanrenError('bad_request', 'A value may contain neither U+0000 nor a lone surrogate.');
+  }
+}
+
+/** Both bounds are themselves in time. */
+export function judgeChangeTime(changeTimeMs: number, nowMs: number): 'in-time' | 'too-old' | 'future' {
+  if (changeTimeMs < nowMs - LATENESS_BOUND_MS) return 'too-old';
+  if (changeTimeMs > nowMs + FUTURE_BOUND_MS) return 'future';
+  return 'in-time';
+}
