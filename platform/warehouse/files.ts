@@ -1,0 +1,147 @@
+/**
+ * Where the warehouse's files lie and how they come to lie there. One folder per table and business date, laid out as
+ * Hive does (`ods/purchases/dt=1998-06-30/`). A file is written under `tmp/` and renamed once it is durable, so a file
+ * that is seen under its name is whole, whenever the process was killed.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { QuanrenError } from '../../errors/quanren-error.js';
+import { dayOfBusinessDate } from './business-date.js';
+
+export type PurchaseTable = 'ods/purchases' | 'dwd/purchases' | 'dwd/purchases_rejected';
+
+/** Where the users of a partition come from. Synthetic ones are never mixed with real ones. */
+export type ProfileOrigin = 'real' | 'synthetic';
+
+const PROFILE_TABLE = 'dws/user_profile_wide';
+const PROFILE_FILES: Readonly<Record<ProfileOrigin, string>> = {
+  real: 'profiles.parquet',
+  synthetic: 'profiles.synthetic.parquet',
+};
+const PARTITION = /^dt=(\d{4}-\d{2}-\d{2})$/;
+
+/** A complete partition of the wide table. */
+export interface ProfilePartition {
+  readonly dt: string;
+  readonly origin: ProfileOrigin;
+  readonly file: string;
+}
+
+async function syncPath(target: string): Promise<void> {
+  const handle = await open(target, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a finished file durable and gives it its name, in place of what had it. Both are on one file system. */
+export async function publishFile(temporary: string, file: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await syncPath(temporary);
+  await rename(temporary, file);
+  await syncPath(path.dirname(file));
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+export class WarehouseFiles {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  get temporaryFolder(): string {
+    return path.join(this.root, 'tmp');
+  }
+
+  /** A name that no file has, for a file that is still being written. */
+  temporaryFile(): string {
+    return path.join(this.temporaryFolder, `${randomUUID()}.parquet`);
+  }
+
+  /** Removes what a killed process left half written. Only the owner of the data folder may call it. */
+  async reset(): Promise<void> {
+    await rm(this.temporaryFolder, { recursive: true, force: true });
+    await mkdir(this.temporaryFolder, { recursive: true });
+  }
+
+  /** The file of one loaded purchases file in a table; named by the content hash, so loading it again replaces it. */
+  purchases(table: PurchaseTable, dt: string, fileHash: string): string {
+    return path.join(this.root, table, `dt=${dt}`, `${fileHash}.parquet`);
+  }
+
+  /** Every loaded file of a table, oldest business date first. */
+  async purchaseFiles(table: PurchaseTable): Promise<{ dt: string; fileHash: string; file: string }[]> {
+    const found = [];
+    for (const partition of await this.#partitions(table)) {
+      for (const name of await namesIn(partition.folder)) {
+        if (!name.endsWith('.parquet')) continue;
+        found.push({
+          dt: partition.dt,
+          fileHash: name.slice(0, -'.parquet'.length),
+          file: path.join(partition.folder, name),
+        });
+      }
+    }
+    return found;
+  }
+
+  profiles(dt: string, origin: ProfileOrigin): string {
+    return path.join(this.root, PROFILE_TABLE, `dt=${dt}`, PROFILE_FILES[origin]);
+  }
+
+  /** The complete partitions of the wide table, oldest first. */
+  async profilePartitions(): Promise<ProfilePartition[]> {
+    const found: ProfilePartition[] = [];
+    for (const { dt, folder } of await this.#partitions(PROFILE_TABLE)) {
+      const names = await namesIn(folder);
+      for (const origin of ['real', 'synthetic'] as const) {
+        const name = PROFILE_FILES[origin];
+        if (names.includes(name)) found.push({ dt, origin, file: path.join(folder, name) });
+      }
+    }
+    return found;
+  }
+
+  /** The partition of a business date, or the newest one. Throws `not_found` where there is none. */
+  async profilePartition(dt?: string): Promise<ProfilePartition> {
+    if (dt !== undefined) dayOfBusinessDate(dt);
+    const partitions = await this.profilePartitions();
+    const found = dt === undefined ? partitions.at(-1) : partitions.find((partition) => partition.dt === dt);
+    if (found !== undefined) return found;
+    const which = dt === undefined ? 'no partition yet' : `no partition for ${dt}`;
+    throw new QuanrenError(
+      'not_found',
+      `The wide table has ${which}: load purchases or generate users first.`,
+    );
+  }
+
+  /** Throws `conflict` if the partition already holds users of the other origin. */
+  async refuseOtherOrigin(dt: string, origin: ProfileOrigin): Promise<void> {
+    const existing = (await this.profilePartitions()).find((partition) => partition.dt === dt);
+    if (existing === undefined || existing.origin === origin) return;
+    throw new QuanrenError(
+      'conflict',
+      `The wide table of ${dt} holds ${existing.origin} users, and ${origin} ones would replace them: choose another dt.`,
+    );
+  }
+
+  async #partitions(table: string): Promise<{ dt: string; folder: string }[]> {
+    const folder = path.join(this.root, table);
+    return (await namesIn(folder)).flatMap((name) => {
+      const dt = PARTITION.exec(name)?.[1];
+      return dt === undefined ? [] : [{ dt, folder: path.join(folder, name) }];
+    });
+  }
+}
