@@ -8,6 +8,7 @@
 import type { TopicName } from './topics.js';
 
 export interface OutgoingMessage {
+  /** 1 to 512 bytes of UTF-8, no U+0000. */
   readonly key: string;
   /** A JSON value that the topic's schema accepts; null is a tombstone on a compacted topic. */
   readonly value: unknown;
@@ -23,6 +24,10 @@ export interface Message {
   readonly timestampMs: number;
 }
 
+/**
+ * Where a consumer starts. `committed` is for groups of several consumers, which share the work and take over from one
+ * another; the others are for a consumer alone in its group: each starts there anew, whatever the group had committed.
+ */
 export type StartPosition =
   /** From the group's committed offset; where it has none, from the earliest message kept. */
   | { readonly from: 'committed' }
@@ -47,14 +52,17 @@ export interface SubscribeOptions {
 export interface Subscription {
   /** Resolves once everything that was in the topics when it was called has been handled. */
   caughtUp(): Promise<void>;
-  /** Messages not yet handled. */
+  /** Offsets not yet handled; on a compacted topic, messages may be fewer. */
   lag(): Promise<number>;
   /** Stops taking messages; resolves when the batch in hand is handled and committed. */
   close(): Promise<void>;
 }
 
 export interface EventBus {
-  /** Resolves when every message is durable. A value that its topic's schema refuses rejects the whole call, unsent. */
+  /**
+   * Resolves when every message is durable. A message that the topic does not take rejects the whole call, unsent:
+   * with `bad_request` for its key or its schema, with `too_large` for a value of more than 16 MiB of JSON.
+   */
   publish(topic: TopicName, messages: readonly OutgoingMessage[]): Promise<void>;
   /** One copy of a message to every partition of the topic: what follows it there was published later. */
   broadcast(topic: TopicName, message: OutgoingMessage): Promise<void>;

@@ -23,3 +23,53 @@ export interface CrowdRuleMessage {
   /** The rule's JSON, as stored. */
   readonly rule: unknown;
 }
+
+/** Topic `user-events`, keyed by uid. */
+export interface UserEventMessage {
+  /** Unique; a repeated event has the same. */
+  readonly eventId: string;
+  readonly uid: string;
+  /** What happened, for example `page_view`. */
+  readonly event: string;
+  readonly eventTimeMs: number;
+  readonly properties?: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** Topic `tag-changes`, keyed by uid. */
+export interface TagChangeMessage {
+  readonly uid: string;
+  readonly tagCode: string;
+  /** In the tag's declared format; null removes the tag. */
+  readonly value: string | null;
+  readonly changeTimeMs: number;
+}
+
+/** Topic `activity-events`, keyed by activity id. */
+export interface ActivityEventMessage {
+  /** Unique; a repeated event has the same. */
+  readonly eventId: string;
+  readonly activityId: string;
+  readonly uid: string;
+  readonly kind: 'reach' | 'click' | 'conversion';
+  readonly eventTimeMs: number;
+}
+
+/** Topic `activity-triggers`, keyed by activity id. */
+export interface ActivityTriggerMessage {
+  readonly activityId: string;
+  readonly uid: string;
+  readonly crowdCode: string;
+  readonly triggeredAtMs: number;
+}
+
+/** Topics `….dlq`: a stored message that broke its topic's schema, keyed as it was. */
+export interface DeadLetterMessage {
+  readonly topic: string;
+  readonly partition: number;
+  /** Digits: JSON numbers may not hold it. */
+  readonly offset: string;
+  readonly key: string;
+  /** The bytes of the value as UTF-8 text; null for a message without a value. */
+  readonly value: string | null;
+  readonly reason: string;
+}

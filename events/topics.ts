@@ -21,3 +21,20 @@ export const TOPICS = {
 
 export type BaseTopicName = keyof typeof TOPICS;
 export type TopicName = BaseTopicName | `${BaseTopicName}.dlq`;
+
+/** The retention of every dead-letter topic: time enough to look into them. */
+const DEAD_LETTER_RETENTION_MS = 14 * DAY_MS;
+
+export function deadLetterTopic(topic: BaseTopicName): `${BaseTopicName}.dlq` {
+  return `${topic}.dlq`;
+}
+
+/** Whether messages of `topic` that break its schema have a place to go. */
+export function isBaseTopic(topic: TopicName): topic is BaseTopicName {
+  return Object.hasOwn(TOPICS, topic);
+}
+
+export function topicSpec(topic: TopicName): TopicSpec {
+  if (isBaseTopic(topic)) return TOPICS[topic];
+  return { key: 'that of the message', partitions: 1, retention: DEAD_LETTER_RETENTION_MS };
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { type BusPlace, describeEventBusContract } from '../event-bus.contract.js';
+import type { Message } from '../event-bus.js';
+import type { TagChangeMessage } from '../messages.js';
+import { TOPICS } from '../topics.js';
+import { openEmbeddedEventBus } from './embedded-event-bus.js';
+import { Log } from './log.js';
+
+async function createPlace(): Promise<BusPlace & { readonly folder: string }> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'quanren-bus-'));
+  return {
+    folder,
+    open: async () => openEmbeddedEventBus(folder),
+    appendRaw: async (topic, partition, key, text) => {
+      const log = new Log(folder);
+      const value = text === null ? null : Buffer.from(text);
+      await log.transact(() => log.append(topic, partition, [{ key, value }], Date.now()));
+      await log.close();
+    },
+    remove: () => rm(folder, { recursive: true }),
+  };
+}
+
+describeEventBusContract('the embedded bus', createPlace);
+
+describe('the embedded bus', () => {
+  it('removes what is older than the retention, and consumers pass over the gap', async () => {
+    const place = await createPlace();
+    let nowMs = Date.parse('2026-11-23T02:00:00Z');
+    const bus = openEmbeddedEventBus(place.folder, { now: () => nowMs });
+    const change = (value: string): { key: string; value: TagChangeMessage } => ({
+      key: 'u1',
+      value: { uid: 'u1', tagCode: 'rt_page', value, changeTimeMs: 1 },
+    });
+    const seen: Message[] = [];
+    const consume = (group: string, timestampMs: number) =>
+      bus.subscribe({
+        topics: ['tag-changes'],
+        group,
+        start: { from: 'time', timestampMs },
+        onBatch: async (messages) => {
+          seen.push(...messages);
+        },
+        onError: assert.ifError,
+      });
+    await bus.publish('tag-changes', [change('first'), change('second')]);
+    nowMs += 1;
+    await bus.publish('tag-changes', [change('third')]);
+    nowMs += TOPICS['tag-changes'].retention;
+    await bus.publish('tag-changes', [change('fourth')]);
+
+    const subscription = await consume('g', 0);
+    await subscription.caughtUp();
+    const values = () => seen.map(({ value }) => (value as TagChangeMessage).value);
+    assert.deepEqual(values(), ['third', 'fourth']);
+    assert.equal(await subscription.lag(), 0);
+
+    nowMs += TOPICS['tag-changes'].retention + 1;
+    await bus.publish('tag-changes', [change('fifth')]);
+    await subscription.caughtUp();
+    assert.deepEqual(values(), ['third', 'fourth', 'fifth']);
+    seen.length = 0;
+    await (await consume('h', 0)).caughtUp();
+    assert.deepEqual(values(), ['fifth']);
+    await bus.close();
+    await place.remove();
+  });
+
+  it('counts dead letters', async () => {
+    const place = await createPlace();
+    const counted: string[] = [];
+    const bus = openEmbeddedEventBus(place.folder, {
+      onDeadLetter: (topic, reason) => counted.push(`${topic}: ${reason}`),
+    });
+    await place.appendRaw('crowd-rules', 0, 'a', '[');
+    const subscription = await bus.subscribe({
+      topics: ['crowd-rules'],
+      group: 'g',
+      start: { from: 'earliest' },
+      onBatch: () => assert.fail('a bad message was delivered'),
+      onError: assert.ifError,
+    });
+    await subscription.caughtUp();
+    assert.deepEqual(counted, ['crowd-rules: the value is not JSON']);
+    await bus.close();
+    await place.remove();
+  });
+});
