@@ -84,7 +84,10 @@ class NodeExchange implements Exchange, Deferred {
       this.#mustClose = true;
       onBody(this, 'too_large');
     };
-    if (Number(this.header('content-length') || 0) > maxBytes) return tooLarge();
+    if (Number(this.header('content-length') || 0) > maxBytes) {
+      tooLarge();
+      return;
+    }
     this.#request.on('data', (chunk: Buffer) => {
       if (this.isOver || size > maxBytes) return;
       size += chunk.length;

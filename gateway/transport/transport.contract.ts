@@ -93,28 +93,31 @@ export function testTransport(name: string, transport: Transport): void {
   };
   const shared = new Uint8Array(16);
 
+  const others: Readonly<Record<string, (exchange: Exchange) => void>> = {
+    '/match': (exchange) => {
+      if (exchange.method === 'OPTIONS') exchange.reply(NO_CONTENT, '');
+      else exchange.reply(JSON_HEAD, `${exchange.method} other`);
+    },
+    '/body': (exchange) =>
+      exchange.readBody(1_000, (deferred, body) =>
+        deferred.reply(JSON_HEAD, body === 'too_large' ? body : `${body.length}:${Buffer.from(body)}`),
+      ),
+    '/late': (exchange) => {
+      const deferred = exchange.defer();
+      setTimeout(() => deferred.reply(JSON_HEAD, 'late'), 30);
+    },
+    '/held': (exchange) => {
+      held.push(exchange.defer());
+    },
+    '/throw': () => {
+      throw new Error('thrown by the handler');
+    },
+    '/forget': () => {},
+  };
   const other = (exchange: Exchange): void => {
-    switch (exchange.path) {
-      case '/match':
-        if (exchange.method === 'OPTIONS') return exchange.reply(NO_CONTENT, '');
-        return exchange.reply(JSON_HEAD, `${exchange.method} other`);
-      case '/body':
-        return exchange.readBody(1_000, (deferred, body) =>
-          deferred.reply(JSON_HEAD, body === 'too_large' ? body : `${body.length}:${Buffer.from(body)}`),
-        );
-      case '/late': {
-        const deferred = exchange.defer();
-        return void setTimeout(() => deferred.reply(JSON_HEAD, 'late'), 30);
-      }
-      case '/held':
-        return void held.push(exchange.defer());
-      case '/throw':
-        throw new Error('thrown by the handler');
-      case '/forget':
-        return undefined;
-      default:
-        return exchange.reply(NOT_FOUND, 'nothing here');
-    }
+    const handler = others[exchange.path];
+    if (handler === undefined) exchange.reply(NOT_FOUND, 'nothing here');
+    else handler(exchange);
   };
 
   const listen = (port: number) =>
@@ -141,7 +144,9 @@ export function testTransport(name: string, transport: Transport): void {
     for (const client of clients) client.socket.destroy();
     server.close();
   });
-  const it = (what: string, run: () => Promise<void>) => test(`${name}: ${what}`, run);
+  const it = (what: string, run: () => Promise<void>): void => {
+    test(`${name}: ${what}`, run);
+  };
   const get = (target: string, headers = '') => `GET ${target} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
 
   it('the raw query and headers reach the handler, many times over one connection', async () => {

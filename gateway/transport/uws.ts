@@ -151,7 +151,10 @@ class UwsExchange implements Exchange {
     response.onData((chunk, isLast) => {
       if (isTold || deferred.isOver) return;
       size += chunk.byteLength;
-      if (size > maxBytes) return tell('too_large');
+      if (size > maxBytes) {
+        tell('too_large');
+        return;
+      }
       // The chunk's memory is taken back when this returns.
       chunks.push(Buffer.from(new Uint8Array(chunk)));
       if (isLast) tell(Buffer.concat(chunks));
