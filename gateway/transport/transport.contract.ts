@@ -330,9 +330,7 @@ export function testTransport(name: string, transport: Transport): void {
     const own = await listen(0);
     const client = new RawClient(own.port).send(get('/late'));
     const idle = new RawClient(own.port);
-    await Promise.all(
-      [client, idle].map((c) => (c.socket.connecting ? once(c.socket, 'connect') : undefined)),
-    );
+    for (const { socket } of [client, idle]) if (socket.connecting) await once(socket, 'connect');
     while (own.inFlight === 0) await sleep(1);
     own.drain();
     const answer = await client.answer();
