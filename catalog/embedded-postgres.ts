@@ -29,11 +29,14 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { chooseServiceUser, findPostgresBinaries, runAs, type ServiceUser } from './postgres-binaries.js';
 
 const MAJOR_VERSION = '18';
 const SUPERUSER = 'quanren';
+const DATABASE = 'quanren';
+const HOST = '127.0.0.1';
 const INITDB_DEADLINE_MS = 60_000;
 /** Crash recovery replays at most a checkpoint's worth of log; on a slow disk that takes a while. */
 const START_DEADLINE_MS = 120_000;
@@ -62,7 +65,7 @@ export interface PostgresConnection {
 
 export interface EmbeddedPostgres {
   readonly pid: number;
-  /** To the database `postgres`, as superuser. */
+  /** To the database `quanren`, as superuser. */
   readonly connection: PostgresConnection;
   /** Resolves when the server has ended, whoever ended it. */
   readonly ended: Promise<void>;
@@ -88,16 +91,37 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   await ensureCluster(binaries.initdb, folder, data, user);
   await stopLeftover(data);
   const { pid, ended } = await launch(binaries.postgres, folder, data, user, options);
+  const connection = { host: HOST, port: options.port, user: SUPERUSER, password, database: DATABASE };
+  await ensureDatabase(connection);
   let stopping: Promise<void> | undefined;
   return {
     pid,
-    connection: { host: '127.0.0.1', port: options.port, user: SUPERUSER, password, database: 'postgres' },
+    connection,
     ended,
     stop: () => {
       stopping ??= stopProcess(pid, ended);
       return stopping;
     },
   };
+}
+
+/** How another process of this machine reaches the server that was started with this folder and port. */
+export function connectionToEmbeddedPostgres(options: EmbeddedPostgresOptions): PostgresConnection {
+  const password = readFileSync(path.join(path.resolve(options.folder), 'password'), 'utf8');
+  return { host: HOST, port: options.port, user: SUPERUSER, password, database: DATABASE };
+}
+
+async function ensureDatabase(connection: PostgresConnection): Promise<void> {
+  const client = new pg.Client({ ...connection, database: 'postgres', connectionTimeoutMillis: 10_000 });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [
+      connection.database,
+    ]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${pg.escapeIdentifier(connection.database)}`);
+  } finally {
+    await client.end();
+  }
 }
 
 function own(file: string, user: ServiceUser | undefined, mode: number): void {
@@ -248,7 +272,7 @@ async function launch(
   options: EmbeddedPostgresOptions,
 ): Promise<Launched> {
   const settings = {
-    listen_addresses: '127.0.0.1',
+    listen_addresses: HOST,
     port: String(options.port),
     unix_socket_directories: '',
     ...DURABLE,

@@ -22,6 +22,7 @@ export interface ErrorKind {
 export const ERROR_KINDS = {
   bad_request: { title: 'The request is malformed', status: 400, action: 'fix-request' },
   invalid_uid: { title: 'The uid is not valid', status: 400, action: 'fix-request' },
+  invalid_tag: { title: 'The tag has errors', status: 422, action: 'fix-request' },
   invalid_rule: { title: 'The rule has errors', status: 422, action: 'fix-request' },
   unauthenticated: { title: 'Credentials are missing or not valid', status: 401, action: 'authenticate' },
   forbidden: { title: 'The credentials do not allow this', status: 403, action: 'authenticate' },

@@ -20,8 +20,8 @@ export interface CrowdRuleMessage {
   readonly status: 'active' | 'paused';
   /** 1, 2, 3 … */
   readonly ruleVersion: number;
-  /** The rule's JSON, as stored. */
-  readonly rule: unknown;
+  /** The rule's JSON as text, as stored: a JSON value would lose digits of its numbers in many a reader. */
+  readonly rule: string;
 }
 
 /** Topic `user-events`, keyed by uid. */

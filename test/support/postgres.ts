@@ -7,7 +7,7 @@ import pg from 'pg';
 import { type PostgresConnection, startEmbeddedPostgres } from '../../catalog/embedded-postgres.js';
 
 export interface TestPostgres {
-  /** To the database `postgres`, as superuser. */
+  /** To an empty database, as superuser. */
   readonly connection: PostgresConnection;
   readonly pid: number;
   /** An empty database (UTF8, locale C), in some tens of milliseconds. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -23,13 +23,23 @@ async function query(connection: PostgresConnection, text: string): Promise<Reco
   }
 }
 
+/** Gone, or a zombie that its adoptive parent has not reaped yet. */
+function hasEnded(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return true;
+  }
+  return process.platform === 'linux' && readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
+}
+
 test('starts, keeps data over a stop, is durable, private and UTF8 with locale C', async () => {
   const options = { folder: path.join(base, 'first'), port: await findFreePort() };
   const first = await startEmbeddedPostgres(options);
   const [facts] = await query(
     first.connection,
     `SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit,
-            pg_encoding_to_char(encoding) AS encoding, datcollate FROM pg_database WHERE datname = 'postgres'`,
+            pg_encoding_to_char(encoding) AS encoding, datcollate FROM pg_database WHERE datname = 'quanren'`,
   );
   assert.deepEqual(facts, { fsync: 'on', commit: 'on', encoding: 'UTF8', datcollate: 'C' });
   assert.equal(statSync(path.join(options.folder, 'password')).mode & 0o777, 0o600);
@@ -85,7 +95,8 @@ test('a server left over by a killed parent is replaced and nothing is lost', as
   const port = await findFreePort();
   const server = await startEmbeddedPostgres({ ...options, port });
   assert.deepEqual(await query(server.connection, 'SELECT seven FROM kept'), [{ seven: 7 }]);
-  assert.throws(() => process.kill(Number(pid), 0), { code: 'ESRCH' });
+  assert.notEqual(server.pid, Number(pid));
+  assert.ok(hasEnded(Number(pid)));
 
   // The server itself killed: its backends may hold the shared memory for a moment.
   process.kill(server.pid, 'SIGKILL');

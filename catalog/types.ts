@@ -1,0 +1,189 @@
+/** What the catalog knows, as the rest of the product sees it. Rows never leave this room. */
+import type { TagType } from '../rules/tag.js';
+
+/** What a person says of a tag. Absent details are null. */
+export interface TagDefinition {
+  /** `[a-z][a-z0-9_]{0,49}` */
+  readonly tagCode: string;
+  readonly tagName: string;
+  readonly tagType: TagType;
+  /** The user's key in the source, for example `uid`. */
+  readonly bizKeyField: string;
+  readonly sourceTable: string | null;
+  /** The column; null is the tag's code. */
+  readonly sourceField: string | null;
+  /** The column's SQL type; null is text. */
+  readonly sourceType: string | null;
+  /** How a datetime is written; null for other types, and for native columns. */
+  readonly valueFormat: string | null;
+  readonly calculationType: 'offline' | 'realtime';
+  /** For example `daily`. */
+  readonly updateFreq: string | null;
+  readonly description: string | null;
+  readonly owner: string | null;
+}
+
+export interface TagRecord extends TagDefinition {
+  /** 1, 2, 3 … */
+  readonly version: number;
+  /** Civil time of the platform's zone, `1998-06-30T10:00:00.123456`. */
+  readonly createTime: string;
+  readonly updatedAt: Date;
+}
+
+export type CrowdStatus = 'active' | 'paused';
+
+/** What a person says of a crowd; each saved change of it is a new version. */
+export interface CrowdDefinition {
+  readonly crowdName: string;
+  readonly description: string | null;
+  readonly owner: string | null;
+  /** The rule's JSON text, as it was given: numbers keep all their digits. */
+  readonly ruleJson: string;
+  readonly scheduleCron: string | null;
+}
+
+export interface Crowd extends CrowdDefinition {
+  readonly crowdCode: string;
+  /** Of the definition: 1, 2, 3 … */
+  readonly version: number;
+  readonly status: CrowdStatus;
+  /** The dt of the newest committed run, `1998-06-30`; null before the first. */
+  readonly lastCalcDt: string | null;
+  readonly userCount: number;
+  /** Civil time of the platform's zone. */
+  readonly createTime: string;
+  readonly updatedAt: Date;
+}
+
+export interface CrowdVersion extends CrowdDefinition {
+  readonly crowdCode: string;
+  readonly version: number;
+  /** sha-256 of the rule's canonical text, in hex. */
+  readonly ruleHash: string;
+  readonly author: string;
+  readonly reason: string | null;
+  /** The version whose content a roll back brought back. */
+  readonly restoredVersion: number | null;
+  readonly createdAt: Date;
+}
+
+export type RunStatus = 'queued' | 'running' | 'committed' | 'failed';
+export type RunCause = 'manual' | 'schedule' | 'demo';
+
+export interface ExportRequest {
+  readonly format: 'csv' | 'parquet';
+  readonly folder: string;
+}
+
+/** One run of one crowd for one business date. */
+export interface CrowdRun {
+  readonly runId: number;
+  /** Runs asked for together share one scan. */
+  readonly batchId: string;
+  readonly crowdCode: string;
+  /** The version current when the run was asked for; a repeat keeps it. */
+  readonly ruleVersion: number;
+  /** `1998-06-30` */
+  readonly dt: string;
+  readonly status: RunStatus;
+  readonly cause: RunCause;
+  readonly requestedBy: string;
+  readonly requestedAt: Date;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  /** Null until the run begins. */
+  readonly changeTimeMs: number | null;
+  /** False where dt is older than the newest committed one; null until the run begins. */
+  readonly updatesStore: boolean | null;
+  readonly step: string | null;
+  readonly progress: { readonly done: number; readonly total: number } | null;
+  readonly counts: RunCounts | null;
+  readonly error: string | null;
+  readonly export: ExportRequest | null;
+}
+
+export interface RunCounts {
+  readonly entered: number;
+  readonly left: number;
+  readonly total: number;
+}
+
+export interface Activity {
+  readonly activityId: string;
+  readonly activityName: string;
+  readonly crowdCode: string | null;
+  readonly channel: string | null;
+  /** Civil times of the platform's zone. */
+  readonly startTime: string;
+  readonly endTime: string;
+  readonly status: 'planning' | 'running' | 'ended';
+  readonly totalReachCount: number;
+  readonly conversionCount: number;
+}
+
+export type QualityCheckKind = 'null_rate' | 'value_range' | 'skew' | 'uniqueness' | 'volume' | 'validity';
+
+export interface QualityResult {
+  readonly dt: string;
+  readonly tableName: string;
+  /** Null where the check is on the table as a whole. */
+  readonly columnName: string | null;
+  readonly checkName: string;
+  readonly checkKind: QualityCheckKind;
+  readonly status: 'passed' | 'warning' | 'failed';
+  /** Exact decimal text, as are the bounds; a null bound is open. */
+  readonly observed: string;
+  readonly lowerBound: string | null;
+  readonly upperBound: string | null;
+  readonly rowsChecked: number;
+  readonly rowsFailed: number;
+  readonly detail: string | null;
+}
+
+export interface QualityReport extends QualityResult {
+  readonly reportId: number;
+  readonly createdAt: Date;
+}
+
+export type LoadKind = 'purchases' | 'synthetic';
+
+/** A load into the warehouse that was accepted. */
+export interface Load {
+  readonly loadId: number;
+  readonly kind: LoadKind;
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly status: 'queued' | 'running' | 'done' | 'failed';
+  readonly requestedBy: string;
+  readonly requestedAt: Date;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  /** What the load reported, once done. */
+  readonly result: Readonly<Record<string, unknown>> | null;
+  readonly error: string | null;
+}
+
+export interface AuditEntry {
+  readonly auditId: number;
+  readonly at: Date;
+  readonly principal: string;
+  /** For example `crowd.save`. */
+  readonly action: string;
+  readonly subjectKind: 'tag' | 'crowd' | 'run' | 'load';
+  readonly subjectKey: string;
+  /** What it was and what it became; null where it did not exist. */
+  readonly before: Readonly<Record<string, unknown>> | null;
+  readonly after: Readonly<Record<string, unknown>> | null;
+}
+
+/** A page of a list; `next` goes into the following request, null after the last. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+export interface PageRequest {
+  /** 1 to 1,000. */
+  readonly limit: number;
+  readonly after: string | null;
+}

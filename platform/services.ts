@@ -1,0 +1,89 @@
+/** What the platform's API stands on. The API checks requests, rules and scopes; these do the work. */
+import type { CrowdRun, ExportRequest, RunCause } from '../catalog/types.js';
+import type { CheckedRule } from '../rules/ast.js';
+
+export interface PlatformServices {
+  readonly warehouse: WarehouseService;
+  readonly runs: RunService;
+}
+
+/** Business dates are `1998-06-30`; an absent one is the newest complete partition of the wide table. */
+export interface WarehouseService {
+  /** null before the first load. */
+  newestDt(): Promise<string | null>;
+  /** Throws `not_found` where there is no complete partition of that date, `unavailable` after `deadlineMs`. */
+  previewRule(rule: CheckedRule, options: PreviewOptions): Promise<RulePreview>;
+  /** null for a user who is not in the partition; throws `not_found` where there is no such partition. */
+  readUserRow(uid: string, dt?: string): Promise<UserRow | null>;
+  /** Loads a file through the layers; loading it again changes nothing. `fileName` is what ODS records. */
+  loadPurchases(file: string, options: LoadPurchasesOptions): Promise<LoadReport>;
+  /** Refuses (`conflict`) a date that holds real data. */
+  generateUsers(options: GenerateUsersOptions): Promise<LoadReport>;
+}
+
+export interface PreviewOptions {
+  readonly dt?: string;
+  /** Users to show, default 10. */
+  readonly sampleSize?: number;
+  readonly deadlineMs?: number;
+}
+
+export interface RulePreview {
+  readonly dt: string;
+  /** Exact. */
+  readonly userCount: number;
+  readonly sampleUids: readonly string[];
+}
+
+export interface UserRow {
+  readonly uid: string;
+  readonly dt: string;
+  /** column → the text of what it holds, as `decodeValue` of rules/ takes it; null is NULL. */
+  readonly columns: ReadonlyMap<string, string | null>;
+}
+
+export interface LoadPurchasesOptions {
+  readonly fileName: string;
+  /** Default: the newest purchase date in the file. */
+  readonly dt?: string;
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+export interface GenerateUsersOptions {
+  /** 1 to 100,000,000. */
+  readonly count: number;
+  readonly seed: number;
+  readonly dt?: string;
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+export interface LoadProgress {
+  readonly step: string;
+  readonly done?: number;
+  readonly total?: number;
+}
+
+/** Counts and what else the load has to tell, in plain JSON values; `dt` is the partition of the wide table. */
+export interface LoadReport {
+  readonly dt: string;
+  readonly [detail: string]: unknown;
+}
+
+export interface RunRequest {
+  /** Crowds that exist; an empty list is every active crowd. */
+  readonly crowdCodes: readonly string[];
+  /** Default: the newest complete partition. */
+  readonly dt?: string;
+  readonly export?: ExportRequest;
+  readonly cause: RunCause;
+  readonly requestedBy: string;
+}
+
+export interface RunService {
+  /**
+   * Resolves when the runs are recorded as queued in the catalog, in one batch; they go on by themselves and their
+   * state is read from the catalog. Throws `not_found` (crowd, partition), `conflict` (a paused crowd), `overloaded`
+   * (the queue is full).
+   */
+  start(request: RunRequest): Promise<readonly CrowdRun[]>;
+}
