@@ -25,7 +25,7 @@ const tagChange = (uid: string, value: string): { key: string; value: TagChangeM
 
 const crowdRule = (crowdCode: string, ruleVersion: number): { key: string; value: CrowdRuleMessage } => ({
   key: crowdCode,
-  value: { crowdCode, status: 'active', ruleVersion, rule: { tag_code: 'age', op: '>', value: 18 } },
+  value: { crowdCode, status: 'active', ruleVersion, rule: '{"tag_code":"age","op":">","value":18}' },
 });
 
 const tagValues = (messages: readonly Message[]) =>

@@ -1,8 +1,10 @@
 /** What the platform's API stands on. The API checks requests, rules and scopes; these do the work. */
+import type { Catalog } from '../catalog/catalog.js';
 import type { CrowdRun, ExportRequest, RunCause } from '../catalog/types.js';
 import type { CheckedRule } from '../rules/ast.js';
 
 export interface PlatformServices {
+  readonly catalog: Catalog;
   readonly warehouse: WarehouseService;
   readonly runs: RunService;
 }
