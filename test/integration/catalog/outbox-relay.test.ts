@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { Catalog } from '../../../catalog/catalog.js';
+import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
+import { type OutboxRelay, startOutboxRelay } from '../../../catalog/outbox-relay.js';
+import {
+  createTestCatalog,
+  crowdDefinition,
+  OVER_18,
+  TEST_ZONE,
+  tagDefinition,
+} from '../../support/catalog.js';
+import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+
+interface Sent {
+  readonly relay: string;
+  readonly key: string;
+  readonly version: number | null;
+}
+
+let server: TestPostgres;
+let catalog: Catalog;
+let connection: PostgresConnection;
+let sent: Sent[] = [];
+let relays: OutboxRelay[] = [];
+
+before(async () => {
+  server = await startTestPostgres();
+});
+after(() => server.stop());
+beforeEach(async () => {
+  sent = [];
+  relays = [];
+  ({ catalog, connection } = await createTestCatalog(server));
+  await catalog.tags.save(tagDefinition('age'), { principal: 'ann', expected: 'absent' });
+});
+afterEach(async () => {
+  await Promise.all(relays.map((relay) => relay.close()));
+  await catalog.close();
+});
+
+function start(
+  relay: string,
+  publish?: () => Promise<void>,
+  onError = (_: unknown) => undefined,
+): OutboxRelay {
+  const started = startOutboxRelay({
+    connection,
+    zone: TEST_ZONE,
+    publish: async (topic, messages) => {
+      assert.equal(topic, 'crowd-rules');
+      await publish?.();
+      for (const { key, value } of messages) {
+        sent.push({ relay, key, version: (value as { ruleVersion: number } | null)?.ruleVersion ?? null });
+      }
+    },
+    onError,
+  });
+  relays.push(started);
+  return started;
+}
+
+async function save(crowdCode: string, version: number): Promise<void> {
+  await catalog.crowds.save(crowdCode, crowdDefinition({ ...OVER_18, value: version }), {
+    principal: 'ann',
+    expected: version === 1 ? 'absent' : version - 1,
+  });
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, 'timed out');
+    await sleep(10);
+  }
+}
+
+async function execute(text: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(connection);
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const isEmpty = async () => (await execute('SELECT count(*)::int AS n FROM outbox'))[0]?.n === 0;
+
+test('a change reaches the bus without polling, in order per key, and leaves the outbox empty', async () => {
+  await save('early', 1);
+  start('one');
+  await until(() => sent.length === 1);
+  const startedAt = performance.now();
+  await save('a', 1);
+  await until(() => sent.length === 2);
+  assert.ok(performance.now() - startedAt < 2_000, 'woken by NOTIFY, not by the timer of 5 s');
+  await Promise.all(
+    ['b', 'c', 'd'].map(async (code) => {
+      for (let version = 1; version <= 10; version += 1) await save(code, version);
+      await catalog.crowds.delete(code, { principal: 'ann', expected: 10 });
+    }),
+  );
+  await until(() => sent.length === 35);
+  for (const code of ['b', 'c', 'd']) {
+    const versions = sent.filter(({ key }) => key === code).map(({ version }) => version);
+    assert.deepEqual(versions, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, null]);
+  }
+  await until(isEmpty);
+});
+
+test('while the bus refuses, nothing is lost and nothing overtakes', async () => {
+  let refusals = 3;
+  const errors: unknown[] = [];
+  start(
+    'one',
+    async () => {
+      refusals -= 1;
+      if (refusals >= 0) throw new Error('the bus is down');
+    },
+    (error) => {
+      errors.push(error);
+    },
+  );
+  for (let version = 1; version <= 5; version += 1) await save('a', version);
+  await until(() => sent.length >= 5);
+  assert.deepEqual(
+    sent.map(({ version }) => version),
+    [1, 2, 3, 4, 5],
+  );
+  assert.equal(errors.length, 3);
+});
+
+test('of two relays one is active; the other takes over when it is closed or cut off', async () => {
+  start('one');
+  await save('a', 1);
+  await until(() => sent.length === 1);
+  start('two');
+  await save('a', 2);
+  await until(() => sent.length === 2);
+  assert.deepEqual(
+    sent.map(({ relay }) => relay),
+    ['one', 'one'],
+  );
+  await relays[0]?.close();
+  await save('a', 3);
+  await until(() => sent.length === 3);
+  assert.equal(sent[2]?.relay, 'two');
+  await execute(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ~ 'outbox'`,
+  );
+  await save('a', 4);
+  await until(() => sent.length >= 4);
+  assert.equal(sent.at(-1)?.version, 4);
+});
+
+test('a relay killed between publishing and deleting: its successor sends again, in order', async () => {
+  for (let version = 1; version <= 3; version += 1) await save('a', version);
+  const folder = mkdtempSync(path.join(tmpdir(), 'quanren-relay-'));
+  const published = path.join(folder, 'published');
+  const module = new URL('../../../catalog/outbox-relay.js', import.meta.url).href;
+  const script = `
+    import { writeFileSync } from 'node:fs';
+    import { startOutboxRelay } from ${JSON.stringify(module)};
+    startOutboxRelay({
+      connection: ${JSON.stringify(connection)}, zone: ${JSON.stringify(TEST_ZONE)},
+      publish: async (topic, messages) => {
+        writeFileSync(${JSON.stringify(published)}, JSON.stringify(messages.map(({ value }) => value.ruleVersion)));
+        process.kill(process.pid, 'SIGKILL');
+      },
+      onError: (error) => console.error(error),
+    });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+  const signal = await new Promise((resolve) => child.once('exit', (_, by) => resolve(by)));
+  assert.equal(signal, 'SIGKILL');
+  assert.deepEqual(JSON.parse(readFileSync(published, 'utf8')), [1, 2, 3]);
+  rmSync(folder, { recursive: true });
+  assert.equal(await isEmpty(), false);
+  start('successor');
+  await save('a', 4);
+  await until(() => sent.length === 4);
+  assert.deepEqual(
+    sent.map(({ version }) => version),
+    [1, 2, 3, 4],
+  );
+  await until(isEmpty);
+});
