@@ -23,12 +23,17 @@ export interface CellChange extends Cell {
   readonly code: string;
 }
 
+interface KeyedChange {
+  readonly key: string;
+  readonly change: CellChange;
+}
+
 /** Address space, not disk: the file grows as it is filled. A fixed map spares readers the moving of a growing one. */
 const MAP_SIZE_BYTES = 2 ** 38;
 /** Readers at once: one for each thread that has the table open. */
 const MAX_READERS = 512;
 /** Changes in one transaction: it holds the event loop for some 20 ms, and the write lock as long. */
-const CHANGES_PER_COMMIT = 10_000;
+const CHANGES_PER_COMMIT = 2_000;
 /** Rows read before the event loop gets its turn. */
 const ROWS_PER_TURN = 1_000;
 
@@ -109,25 +114,27 @@ export class RowTable {
     this.#checkOpen();
     let refusedTooOld = 0;
     let refusedFuture = 0;
-    const accepted: CellChange[] = [];
+    const accepted: KeyedChange[] = [];
     for (const change of changes) {
       checkChange(change.uid, change.code, change.changeTimeMs);
       if (change.value !== null) checkValue(change.value);
       const verdict = judgeChangeTime(change.changeTimeMs, nowMs);
-      if (verdict === 'in-time') accepted.push(change);
+      if (verdict === 'in-time') accepted.push({ key: rowKey(change.uid), change });
       else if (verdict === 'too-old') refusedTooOld += 1;
       else refusedFuture += 1;
     }
+    // Neighbours share pages: each commit writes few of them where the changes are many.
+    accepted.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
     for (let start = 0; start < accepted.length; start += CHANGES_PER_COMMIT) {
       await this.#commit(accepted.slice(start, start + CHANGES_PER_COMMIT), nowMs);
     }
     return { accepted: accepted.length, refusedTooOld, refusedFuture };
   }
 
-  async #commit(changes: readonly CellChange[], nowMs: number): Promise<void> {
+  async #commit(changes: readonly KeyedChange[], nowMs: number): Promise<void> {
     this.#checkOpen();
     const byUid = new Map<string, CellChange[]>();
-    for (const change of changes) {
+    for (const { change } of changes) {
       const ofUser = byUid.get(change.uid);
       if (ofUser === undefined) byUid.set(change.uid, [change]);
       else ofUser.push(change);
