@@ -7,6 +7,7 @@
 import { Command, CommanderError } from 'commander';
 import type { ErrorAction } from '../errors/error-codes.js';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { addRulesCommand } from './commands/rules.js';
 import { addSettingsCommand } from './commands/settings.js';
 import { addStartCommand } from './commands/start.js';
 
@@ -26,6 +27,7 @@ const program = new Command('quanren')
 
 addStartCommand(program);
 addSettingsCommand(program);
+addRulesCommand(program);
 
 try {
   await program.parseAsync();

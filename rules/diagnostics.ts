@@ -70,8 +70,8 @@ export function createDiagnostic(
   return { code, severity: 'error', pointer, message, hint };
 }
 
-/** `/conditions/0/op unknown_operator There is no … — Write an operator …`. The rule itself has the pointer `/`. */
+/** `/conditions/0/op unknown_operator There is no … — Write an operator …`. The pointer of the whole is empty: `""`. */
 export function formatDiagnostic({ code, pointer, crowd, message, hint }: Diagnostic): string {
-  const where = `${crowd === undefined ? '' : `crowd ${crowd} `}${pointer === '' ? '/' : pointer}`;
+  const where = `${crowd === undefined ? '' : `crowd ${crowd} `}${pointer === '' ? '""' : pointer}`;
   return `${where} ${code} ${message} — ${hint}`;
 }
