@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { formatDate, formatInstant, parseDate, parseWrittenInstant } from './civil.js';
 import { formatDecimal } from './decimal.js';
 import { createTag, parseTags, type TagFields } from './parse-tags.js';
@@ -11,7 +12,7 @@ const zone = getZone('Asia/Shanghai');
 
 function tag(fields: Omit<TagFields, 'tag_code'>): Tag {
   const result = createTag({ tag_code: 't', ...fields });
-  assert.ok(result.ok, JSON.stringify(result));
+  assert.ok(result.ok, inspect(result));
   return result.value;
 }
 
