@@ -28,7 +28,7 @@ export interface PurchaseSource {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-export interface LoadedPurchases {
+export type LoadedPurchases = {
   readonly fileName: string;
   /** SHA-256 of the content, in hexadecimal. */
   readonly fileHash: string;
@@ -41,7 +41,7 @@ export interface LoadedPurchases {
   readonly rejected: Readonly<Record<RejectReason, number>>;
   /** Purchases after `dt`: kept, and left out of the wide table of `dt`. */
   readonly afterDt: number;
-}
+};
 
 const STAGED = `CREATE TEMP TABLE staged (line_number BIGINT, line_text VARCHAR, line_bytes BLOB, reason VARCHAR,
   uid VARCHAR, purchase_date DATE, cds INTEGER, amount DECIMAL(10,2))`;

@@ -25,7 +25,12 @@ after(() => {
 });
 
 function openWarehouse(name: string): Promise<Warehouse> {
-  return Warehouse.open({ root: path.join(folder, name), memoryLimitBytes: 1e9, threads: 2 });
+  return Warehouse.open({
+    root: path.join(folder, name),
+    zone: 'Asia/Shanghai',
+    memoryLimitBytes: 1e9,
+    threads: 2,
+  });
 }
 
 let fileCount = 0;

@@ -5,47 +5,56 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { QuanrenError } from '../../errors/quanren-error.js';
+import type { CheckedRule } from '../../rules/ast.js';
+import type {
+  GenerateUsersOptions,
+  LoadPurchasesOptions,
+  PreviewOptions,
+  RulePreview,
+  UserRow,
+  WarehouseService,
+} from '../services.js';
 import { dayOfBusinessDate } from './business-date.js';
 import { Duck, type DuckOptions, type DuckSession } from './duck.js';
 import { WarehouseFiles } from './files.js';
 import { generateUsers } from './generate-users.js';
 import { type LoadedPurchases, loadPurchases } from './load-purchases.js';
+import { printProfileCondition } from './profile-condition.js';
 import { createQueue, type Queue } from './queue.js';
 import { buildProfiles, PROFILE_COLUMNS } from './user-profiles.js';
 
 export interface WarehouseOptions extends Omit<DuckOptions, 'tempDirectory'> {
   /** The folder that holds the layers; made if it is not there. */
   readonly root: string;
-}
-
-export interface UserRow {
-  readonly uid: string;
-  readonly dt: string;
-  /** column → the text of what it holds; null is NULL. */
-  readonly columns: ReadonlyMap<string, string | null>;
+  /** The platform's time zone, an IANA name. */
+  readonly zone: string;
 }
 
 /** Loads that may wait for the one that runs; more are refused. */
 const MAX_WAITING_LOADS = 16;
 
+const PREVIEW_DEADLINE_MS = 10_000;
+
 const TAG_COLUMNS = Object.keys(PROFILE_COLUMNS).filter((column) => column !== 'uid');
 
-export class Warehouse {
+export class Warehouse implements WarehouseService {
   readonly files: WarehouseFiles;
   readonly #duck: Duck;
+  readonly #zone: string;
   readonly #loads: Queue = createQueue(MAX_WAITING_LOADS, 'loads');
 
-  private constructor(files: WarehouseFiles, duck: Duck) {
+  private constructor(files: WarehouseFiles, duck: Duck, zone: string) {
     this.files = files;
     this.#duck = duck;
+    this.#zone = zone;
   }
 
   /** Takes over the folder: what a killed process left half written is removed. */
-  static async open({ root, memoryLimitBytes, threads }: WarehouseOptions): Promise<Warehouse> {
+  static async open({ root, zone, memoryLimitBytes, threads }: WarehouseOptions): Promise<Warehouse> {
     const files = new WarehouseFiles(root);
     await files.reset();
     const tempDirectory = path.join(files.temporaryFolder, 'duckdb');
-    return new Warehouse(files, await Duck.open({ tempDirectory, memoryLimitBytes, threads }));
+    return new Warehouse(files, await Duck.open({ tempDirectory, memoryLimitBytes, threads }), zone);
   }
 
   /** Runs `work` on a session of its own. */
@@ -112,6 +121,34 @@ export class Warehouse {
   }
 
   /**
+   * How many users a rule selects, and the first of them by uid. Throws `not_found` where there is no such partition,
+   * `invalid_rule` where it lacks a column, `unavailable` after the deadline (by default 10 s) of each of two statements.
+   */
+  async previewRule(
+    rule: CheckedRule,
+    { dt, sampleSize = 10, deadlineMs = PREVIEW_DEADLINE_MS }: PreviewOptions,
+  ): Promise<RulePreview> {
+    const partition = await this.files.profilePartition(dt);
+    const printed = printProfileCondition(rule, this.#zone, partition.dt);
+    if (!printed.ok) throw new QuanrenError('invalid_rule', printed.reason);
+    const from = `FROM read_parquet($file, hive_partitioning = false) WHERE ${printed.condition}`;
+    return this.session(async (session) => {
+      const { file } = partition;
+      const [count] = await session.rows(`SELECT count(*) AS users ${from}`, { file }, deadlineMs);
+      const sample = await session.rows(
+        `SELECT uid ${from} LIMIT $sampleSize`,
+        { file, sampleSize },
+        deadlineMs,
+      );
+      return {
+        dt: partition.dt,
+        userCount: Number(count?.users),
+        sampleUids: sample.map(({ uid }) => String(uid)),
+      };
+    });
+  }
+
+  /**
    * The wide table's row of a user, null for a user who is not in it; by default of the newest partition. Throws
    * `not_found` where there is no such partition.
    */
@@ -132,18 +169,4 @@ export class Warehouse {
   close(): void {
     this.#duck.close();
   }
-}
-
-export interface LoadPurchasesOptions {
-  readonly fileName: string;
-  readonly dt?: string;
-  readonly onProgress?: (progress: { readonly step: string }) => void;
-}
-
-export interface GenerateUsersOptions {
-  /** 1 to 100,000,000. */
-  readonly count: number;
-  readonly seed: number;
-  readonly dt?: string;
-  readonly onProgress?: (progress: { readonly step: string }) => void;
 }
