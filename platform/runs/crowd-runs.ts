@@ -1,0 +1,119 @@
+/**
+ * Crowd runs: asked for, queued in the catalog, executed one batch at a time. What a killed process left unfinished is
+ * executed again at the next start, oldest first.
+ */
+import type { Catalog } from '../../catalog/catalog.js';
+import type { CrowdRun } from '../../catalog/types.js';
+import { QuanrenError } from '../../errors/quanren-error.js';
+import type { RunRequest, RunService } from '../services.js';
+import { dayOfBusinessDate } from '../warehouse/business-date.js';
+import { type BatchTools, executeBatch } from './execute-batch.js';
+
+export interface CrowdRunsOptions extends Omit<BatchTools, 'onStep'> {
+  /** Hears of batches that ended in an error, which their runs tell people of in a sentence. */
+  readonly onError: (error: unknown, runs: readonly CrowdRun[]) => void;
+  readonly onStep?: BatchTools['onStep'];
+}
+
+/** Runs that may be unfinished; more are refused. */
+const MAX_UNFINISHED = 1_000;
+const PAGE = 1_000;
+
+class Stopping extends Error {}
+
+export class CrowdRuns implements RunService {
+  readonly #options: CrowdRunsOptions;
+  readonly #tools: BatchTools;
+  #stopping = false;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: CrowdRunsOptions) {
+    this.#options = options;
+    this.#tools = {
+      ...options,
+      onStep: (step) => {
+        options.onStep?.(step);
+        if (this.#stopping) throw new Stopping();
+      },
+    };
+  }
+
+  /** Executes what an earlier process left unfinished. Call it once, before the first `start`. */
+  async resume(): Promise<void> {
+    const batches = new Map<string, CrowdRun[]>();
+    for (const run of await this.#options.catalog.runs.unfinished())
+      batches.set(run.batchId, [...(batches.get(run.batchId) ?? []), run]);
+    for (const batch of batches.values()) this.#enqueue(batch);
+  }
+
+  /**
+   * Resolves when the runs are recorded as queued, in one batch; they go on by themselves. Throws `not_found` (crowd,
+   * partition), `conflict` (a paused crowd), `overloaded` (too many unfinished runs), `bad_request`.
+   */
+  async start({ crowdCodes, dt, ...request }: RunRequest): Promise<readonly CrowdRun[]> {
+    if (dt !== undefined) dayOfBusinessDate(dt);
+    const { catalog, warehouse } = this.#options;
+    const partition = await warehouse.files.profilePartition(dt);
+    const codes = crowdCodes.length === 0 ? await this.#activeCrowds() : [...new Set(crowdCodes)];
+    if (codes.length === 0) throw new QuanrenError('bad_request', 'There is no active crowd to run.');
+    const runs = await catalog.runs.request({
+      ...request,
+      crowdCodes: codes,
+      dt: partition.dt,
+      maxUnfinished: MAX_UNFINISHED,
+    });
+    this.#enqueue(runs);
+    return runs;
+  }
+
+  /** Resolves when every run that was started or resumed so far has ended. */
+  settled(): Promise<void> {
+    return this.#last;
+  }
+
+  /** Stops after the step in hand; what is unfinished then is executed again at the next start. */
+  async close(): Promise<void> {
+    this.#stopping = true;
+    await this.#last;
+  }
+
+  async #activeCrowds(): Promise<string[]> {
+    const codes = [];
+    let after: string | null = null;
+    do {
+      const page: Awaited<ReturnType<Catalog['crowds']['list']>> = await this.#options.catalog.crowds.list(
+        { limit: PAGE, after },
+        { status: 'active' },
+      );
+      codes.push(...page.items.map(({ crowdCode }) => crowdCode));
+      after = page.next;
+    } while (after !== null);
+    return codes;
+  }
+
+  #enqueue(runs: readonly CrowdRun[]): void {
+    this.#last = this.#last.then(() => this.#execute(runs));
+  }
+
+  async #execute(runs: readonly CrowdRun[]): Promise<void> {
+    if (this.#stopping) return;
+    try {
+      await executeBatch(runs, this.#tools);
+    } catch (error) {
+      if (error instanceof Stopping) return;
+      this.#options.onError(error, runs);
+      const sentence =
+        error instanceof QuanrenError ? error.message : 'An unexpected error; the platform’s log has more.';
+      await this.#giveUp(runs, sentence);
+    }
+  }
+
+  async #giveUp(runs: readonly CrowdRun[], sentence: string): Promise<void> {
+    try {
+      for (const run of runs) await this.#options.catalog.runs.fail(run.runId, sentence);
+    } catch (error) {
+      // They stay unfinished in the catalog and are executed again at the next start.
+      this.#options.onError(error, runs);
+    }
+  }
+}

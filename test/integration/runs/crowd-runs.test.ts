@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { migrate } from '../../../catalog/migrate.js';
+import { DEMO_CROWDS } from '../../../platform/demo/crowds.js';
+import { listMembershipFiles } from '../../../platform/runs/membership-file.js';
+import { LATENESS_BOUND_MS } from '../../../stores/membership-store.js';
+import { crowdDefinition, TEST_ZONE } from '../../support/catalog.js';
+import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import {
+  openRunPlatform,
+  type RunPlatform,
+  type RunPlatformOptions,
+  readMembershipMessages,
+  referenceMembers,
+  registerDemo,
+  runCrowds,
+  storeMembers,
+  tableMembers,
+} from '../../support/run-platform.js';
+
+let postgres: TestPostgres;
+let root: string;
+let count = 0;
+
+before(async () => {
+  postgres = await startTestPostgres();
+  root = mkdtempSync(path.join(tmpdir(), 'quanren-runs-'));
+});
+after(async () => {
+  await postgres.stop();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** A platform on a folder and database of its own. */
+async function withPlatform(
+  options: Pick<RunPlatformOptions, 'now' | 'onStep'>,
+  use: (platform: RunPlatform, again: RunPlatformOptions) => Promise<void>,
+): Promise<void> {
+  count += 1;
+  const connection = await postgres.createDatabase();
+  await migrate(connection, TEST_ZONE);
+  const place = { folder: path.join(root, String(count)), connection };
+  const platform = await openRunPlatform({ ...place, ...options });
+  try {
+    await use(platform, place);
+  } finally {
+    await platform.close();
+  }
+}
+
+const SIZES = {
+  big_spenders_30d: 142,
+  premium_users: 734,
+  one_time_buyers: 11_908,
+  recent_buyers: 1_506,
+  lapsed_premium_users: 210,
+  regulars_without_bulk: 3_430,
+  city_unknown_actives: 3_301,
+  win_back_targets: 706,
+};
+
+test('the demo: the sizes that a count by hand gives, everywhere, and the reference evaluator’s members', () =>
+  withPlatform({}, async (platform) => {
+    await registerDemo(platform);
+    await platform.warehouse.loadPurchases('data/cdnow_master.txt', { fileName: 'cdnow_master.txt' });
+    const runs = await runCrowds(platform, '1998-06-30');
+    assert.deepEqual(platform.errors, []);
+    const reference = await referenceMembers(platform, '1998-06-30');
+    for (const { crowdCode } of DEMO_CROWDS) {
+      const members = reference.get(crowdCode) ?? [];
+      assert.equal(members.length, SIZES[crowdCode as keyof typeof SIZES], crowdCode);
+      assert.deepEqual(await storeMembers(platform.store, crowdCode), members);
+      assert.deepEqual(await tableMembers(platform, crowdCode, '1998-06-30'), members);
+      const crowd = await platform.catalog.crowds.get(crowdCode);
+      assert.equal(crowd.userCount, members.length);
+      assert.equal(crowd.lastCalcDt, '1998-06-30');
+      const run = runs.find((candidate) => candidate.crowdCode === crowdCode);
+      assert.deepEqual(run?.counts, { entered: members.length, left: 0, total: members.length });
+
+      const rule = await platform.catalog.checkRule(crowd.ruleJson);
+      const preview = await platform.warehouse.previewRule(rule, {});
+      assert.equal(preview.userCount, members.length);
+      assert.deepEqual(preview.sampleUids, members.slice(0, 10));
+    }
+    // More users than are told one by one.
+    const messages = await readMembershipMessages(platform.bus);
+    const refreshed = messages.filter(({ type }) => type === 'crowd-refreshed');
+    assert.equal(messages.length, refreshed.length);
+    assert.deepEqual(
+      new Set(refreshed.map((message) => 'crowdCode' in message && message.crowdCode)),
+      new Set(DEMO_CROWDS.map(({ crowdCode }) => crowdCode)),
+    );
+
+    // The same again changes nobody, and tells nobody.
+    const again = await runCrowds(platform, '1998-06-30');
+    assert.ok(again.every((run) => run.counts?.entered === 0 && run.counts.left === 0));
+    assert.equal((await readMembershipMessages(platform.bus)).length, messages.length);
+    assert.equal((await listMembershipFiles(platform.warehouse.files)).length, 1);
+  }));
+
+const NEWER = '2026-01-31';
+const OLDER = '2026-01-30';
+const AGE_OVER = (age: number) => ({ tag_code: 'age', op: '>', value: age });
+
+/** Synthetic users for two business dates and one crowd, `grown`. */
+async function prepare(platform: RunPlatform, rule: unknown = AGE_OVER(40)): Promise<void> {
+  await registerDemo(platform, []);
+  await platform.warehouse.generateUsers({ count: 500, seed: 1, dt: OLDER });
+  await platform.warehouse.generateUsers({ count: 500, seed: 2, dt: NEWER });
+  await platform.catalog.crowds.save('grown', crowdDefinition(rule), {
+    principal: 'test',
+    expected: 'absent',
+  });
+}
+
+async function changeRule(platform: RunPlatform, rule: unknown): Promise<void> {
+  const { version } = await platform.catalog.crowds.get('grown');
+  await platform.catalog.crowds.save('grown', crowdDefinition(rule), {
+    principal: 'test',
+    expected: version,
+  });
+}
+
+test('a run for an older dt writes its table and touches neither store nor counts', () =>
+  withPlatform({}, async (platform) => {
+    await prepare(platform);
+    await runCrowds(platform, NEWER);
+    const newer = await storeMembers(platform.store, 'grown');
+    const told = await readMembershipMessages(platform.bus);
+    const [run] = await runCrowds(platform, OLDER);
+    assert.equal(run?.status, 'committed');
+    assert.equal(run?.updatesStore, false);
+    const older = (await referenceMembers(platform, OLDER, ['grown'])).get('grown') ?? [];
+    assert.notDeepEqual(older, newer);
+    assert.deepEqual(await tableMembers(platform, 'grown', OLDER), older);
+    assert.deepEqual(await storeMembers(platform.store, 'grown'), newer);
+    const { lastCalcDt, userCount } = await platform.catalog.crowds.get('grown');
+    assert.deepEqual([lastCalcDt, userCount], [NEWER, newer.length]);
+    assert.deepEqual(await readMembershipMessages(platform.bus), told);
+    // The base of the next run is that of the newer one.
+    await changeRule(platform, AGE_OVER(50));
+    await runCrowds(platform, NEWER);
+    const next = (await referenceMembers(platform, NEWER, ['grown'])).get('grown');
+    assert.deepEqual(await storeMembers(platform.store, 'grown'), next);
+  }));
+
+test('the difference is told change by change', () =>
+  withPlatform({}, async (platform) => {
+    await prepare(platform);
+    await runCrowds(platform, NEWER);
+    const before = new Set(await storeMembers(platform.store, 'grown'));
+    await changeRule(platform, { logic: 'NOT', conditions: [AGE_OVER(40)] });
+    const [run] = await runCrowds(platform, NEWER);
+    const after = new Set(await storeMembers(platform.store, 'grown'));
+    const changeTimeMs = run?.changeTimeMs;
+    const messages = (await readMembershipMessages(platform.bus)).filter(
+      (message) => 'changeTimeMs' in message && message.changeTimeMs === changeTimeMs,
+    );
+    const byUid = new Map(messages.map((message) => ['uid' in message ? message.uid : '', message]));
+    assert.equal(byUid.size, messages.length);
+    assert.deepEqual(new Set(byUid.keys()), new Set([...before, ...after]));
+    for (const [uid, message] of byUid) {
+      const kind = after.has(uid) ? 'enter' : 'leave';
+      assert.deepEqual(message, { type: 'membership-changed', uid, crowdCode: 'grown', kind, changeTimeMs });
+    }
+  }));
+
+test('paused crowds are refused by name, and left out of a run of all', () =>
+  withPlatform({}, async (platform) => {
+    await prepare(platform);
+    await platform.catalog.crowds.setStatus('grown', 'paused', 'test');
+    await assert.rejects(runCrowds(platform, NEWER, ['grown']), { code: 'conflict' });
+    await assert.rejects(runCrowds(platform, NEWER), { code: 'bad_request' });
+    await assert.rejects(runCrowds(platform, NEWER, ['nobody']), { code: 'not_found' });
+    await assert.rejects(runCrowds(platform, '2020-01-01', ['grown']), { code: 'not_found' });
+  }));
+
+test('a rule over a column that the wide table lacks fails alone, with the reason', () =>
+  withPlatform({}, async (platform) => {
+    await prepare(platform);
+    const tag = {
+      ...(await platform.catalog.tags.get('age')),
+      tagCode: 'shoe_size',
+      sourceField: 'shoe_size',
+    };
+    await platform.catalog.tags.save(tag, { principal: 'test', expected: 'absent' });
+    const rule = { tag_code: 'shoe_size', op: '>', value: 40 };
+    await platform.catalog.crowds.save('big_feet', crowdDefinition(rule), {
+      principal: 'test',
+      expected: 'absent',
+    });
+    const runs = await runCrowds(platform, NEWER);
+    const states = Object.fromEntries(runs.map((run) => [run.crowdCode, run.status]));
+    assert.deepEqual(states, { big_feet: 'failed', grown: 'committed' });
+    assert.match(runs.find(({ crowdCode }) => crowdCode === 'big_feet')?.error ?? '', /shoe_size/);
+  }));
+
+test('a run that fails while it writes leaves nothing behind that the next run does not put right', async () => {
+  let failNext = false;
+  const onStep = (step: string) => {
+    if (!failNext || step !== 'store') return;
+    failNext = false;
+    throw new Error('a store that broke after it took the changes');
+  };
+  await withPlatform({ onStep }, async (platform) => {
+    await prepare(platform);
+    await runCrowds(platform, NEWER);
+    failNext = true;
+    await changeRule(platform, { logic: 'NOT', conditions: [AGE_OVER(40)] });
+    const [failed] = await runCrowds(platform, NEWER);
+    assert.equal(failed?.status, 'failed');
+    assert.equal(platform.errors.length, 1);
+    // Back to the first rule: by the last committed run alone there would be nothing to change.
+    await changeRule(platform, AGE_OVER(40));
+    const [next] = await runCrowds(platform, NEWER);
+    assert.equal(next?.status, 'committed');
+    assert.deepEqual(next.counts?.entered, 0);
+    const members = (await referenceMembers(platform, NEWER, ['grown'])).get('grown');
+    assert.deepEqual(await storeMembers(platform.store, 'grown'), members);
+    assert.equal((await listMembershipFiles(platform.warehouse.files)).length, 1);
+  });
+});
+
+/** Stops a platform after a step, as a kill would, and lets another go on. */
+async function interrupt(
+  after: string,
+  use: (first: RunPlatform) => Promise<void>,
+  place: RunPlatformOptions,
+) {
+  let stop = () => {};
+  const first = await openRunPlatform({ ...place, onStep: (step) => step === after && stop() });
+  stop = () => void first.runs.close();
+  await use(first);
+  await first.runs.settled();
+  await first.close();
+}
+
+test('a repeat keeps its members and its rule version, whatever has changed since', () =>
+  withPlatform({}, async (platform, place) => {
+    await prepare(platform);
+    const members = (await referenceMembers(platform, NEWER, ['grown'])).get('grown');
+    await interrupt(
+      'scan',
+      async (first) => {
+        await first.runs.start({ crowdCodes: [], dt: NEWER, cause: 'manual', requestedBy: 'test' });
+      },
+      place,
+    );
+    const [unfinished] = await platform.catalog.runs.unfinished();
+    assert.equal(unfinished?.status, 'running');
+    await changeRule(platform, AGE_OVER(70));
+    await platform.warehouse.generateUsers({ count: 300, seed: 9, dt: NEWER });
+    await platform.runs.resume();
+    await platform.runs.settled();
+    const run = await platform.catalog.runs.get(unfinished.runId);
+    assert.equal(run.status, 'committed');
+    assert.equal(run.ruleVersion, 1);
+    assert.equal(run.changeTimeMs, unfinished.changeTimeMs);
+    assert.deepEqual(await storeMembers(platform.store, 'grown'), members);
+  }));
+
+test('a repeat after the lateness bound gets a change time that the store takes', () =>
+  withPlatform({}, async (platform, place) => {
+    await prepare(platform);
+    const longAgo = () => Date.now() - LATENESS_BOUND_MS - 1_000;
+    await interrupt(
+      'store',
+      async (first) => {
+        await first.runs.start({ crowdCodes: [], dt: NEWER, cause: 'manual', requestedBy: 'test' });
+      },
+      { ...place, now: longAgo },
+    );
+    const [unfinished] = await platform.catalog.runs.unfinished();
+    await platform.runs.resume();
+    await platform.runs.settled();
+    assert.deepEqual(platform.errors, []);
+    const run = await platform.catalog.runs.get(unfinished?.runId ?? 0);
+    assert.equal(run.status, 'committed');
+    assert.ok((run.changeTimeMs ?? 0) > (unfinished?.changeTimeMs ?? 0) + LATENESS_BOUND_MS);
+    const members = (await referenceMembers(platform, NEWER, ['grown'])).get('grown');
+    assert.deepEqual(await storeMembers(platform.store, 'grown'), members);
+  }));
+
+test('exports: whole files under their names, and nothing else', () =>
+  withPlatform({}, async (platform) => {
+    await prepare(platform);
+    const folder = path.join(root, 'exports');
+    await runCrowds(platform, NEWER, ['grown'], { format: 'parquet', folder });
+    await runCrowds(platform, NEWER, ['grown'], { format: 'csv', folder });
+    assert.deepEqual(readdirSync(folder).sort(), [`grown_${NEWER}.csv`, `grown_${NEWER}.parquet`]);
+    const members = (await referenceMembers(platform, NEWER, ['grown'])).get('grown');
+    for (const reader of ['read_csv', 'read_parquet']) {
+      const file = path.join(folder, `grown_${NEWER}.${reader.slice('read_'.length)}`);
+      const rows = await platform.warehouse.session((session) =>
+        session.rows(`SELECT uid FROM ${reader}($file)`, { file }),
+      );
+      assert.deepEqual(
+        rows.map(({ uid }) => uid),
+        members,
+      );
+    }
+  }));
