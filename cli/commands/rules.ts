@@ -1,5 +1,5 @@
 /** `quanren rules`: checks, evaluates, compiles and explains rules. Reads files only; no server needs to run. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import {
   type CheckedRule,
@@ -13,6 +13,7 @@ import {
   resolveRule,
   truthName,
 } from '../../rules/index.js';
+import { compileToSql, type DialectName, duckdb, postgres } from '../../rules/sql/index.js';
 import {
   formatLocated,
   isSmall,
@@ -30,6 +31,8 @@ import { LineWriter } from '../text-output.js';
 
 /** Rows of a file up to this size are kept in memory while many rules go over them; larger ones are read again. */
 const MAX_KEPT_ROWS_BYTES = 64 * 1024 * 1024;
+
+const DIALECTS = { duckdb, postgres };
 
 interface RuleOptions {
   readonly tags: string;
@@ -69,6 +72,7 @@ export function addRulesCommand(program: Command): void {
     .description('Checks, evaluates, compiles and explains rules. Reads files only.');
   addCheck(rules);
   addEval(rules);
+  addSql(rules);
   addExplain(rules);
 }
 
@@ -153,6 +157,45 @@ Example:
           );
           if (output.isClosed) return;
         }
+      }
+      await output.flush();
+    });
+}
+
+function addSql(rules: Command): void {
+  addAnchor(
+    addRuleCommand(rules, 'sql', 'Prints rules as SQL: the expression of a WHERE clause, and no more.'),
+  )
+    .addOption(
+      new Option('--dialect <DIALECT>', 'the engine that is to read it')
+        .choices(Object.keys(DIALECTS))
+        .makeOptionMandatory(),
+    )
+    .addHelpText(
+      'after',
+      `${INPUTS}
+
+Columns are named by the tags' source fields. Where there are many rules, each begins with its number and a tab; with
+--json {"rule":1,"sql":"…"}.
+${EXIT_CODES}
+
+Example:
+  quanren rules sql rule.json --tags tags.json --dialect duckdb --dt 2026-11-23`,
+    )
+    .action(async (ruleFile: string, options: AnchoredOptions & { dialect: DialectName }) => {
+      refuseSharedInput(ruleFile, options.tags, options.crowds);
+      const context = readContext(options);
+      const loaded = await loadRules(ruleFile, options, context);
+      const output = new LineWriter();
+      for (const rule of await reportErrors(loaded, options, output)) {
+        const sql = compileToSql(rule.checked, context, DIALECTS[options.dialect]);
+        // What it could fail of has been reported: the rule was resolved in this context.
+        if (!sql.ok) throw new Error(sql.diagnostics.map(({ message }) => message).join(' '));
+        await output.write(
+          options.json
+            ? JSON.stringify({ rule: rule.number, sql: sql.value })
+            : numbered(rule, loaded, sql.value),
+        );
       }
       await output.flush();
     });
