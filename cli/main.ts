@@ -7,6 +7,7 @@
 import { Command, CommanderError } from 'commander';
 import type { ErrorAction } from '../errors/error-codes.js';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { addCronCommand } from './commands/cron.js';
 import { addRulesCommand } from './commands/rules.js';
 import { addSettingsCommand } from './commands/settings.js';
 import { addStartCommand } from './commands/start.js';
@@ -26,6 +27,7 @@ const program = new Command('quanren')
   .showHelpAfterError('(quanren COMMAND --help shows how it is used)');
 
 addStartCommand(program);
+addCronCommand(program);
 addSettingsCommand(program);
 addRulesCommand(program);
 
