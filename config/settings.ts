@@ -44,6 +44,16 @@ const flag = (about: string, value: boolean): Setting<boolean> => ({
   takes: 'true or false',
 });
 
+const oneOf = <const T extends string>(
+  about: string,
+  [first, ...others]: readonly [T, ...T[]],
+): Setting<T> => ({
+  default: first,
+  about,
+  parse: (given) => [first, ...others].find((choice) => choice === given),
+  takes: [first, ...others].join(' or '),
+});
+
 const timeZone = (about: string, value: string): Setting<string> => ({
   default: value,
   about,
@@ -76,7 +86,7 @@ export const SETTINGS = {
   'gateway.port': port('The port of the match gateway.', 8080),
   'gateway.metricsPort': port('The port of the gateway’s /metrics, on loopback.', 9464),
   'gateway.workers': integer(
-    'Worker threads of the gateway.',
+    'Worker processes of the gateway, which share its port.',
     Math.max(1, availableParallelism() - 1),
     1,
     256,
@@ -86,6 +96,35 @@ export const SETTINGS = {
     5_000,
     100,
     3_600_000,
+  ),
+  'gateway.transport': oneOf(
+    'The HTTP server: uWebSockets.js where a build fits this machine (auto), or node:http, which is slower.',
+    ['auto', 'node-http'],
+  ),
+  'gateway.workerHeapMib': integer(
+    'Memory of JavaScript objects that a worker may use; one that needs more is replaced.',
+    512,
+    64,
+    16_384,
+  ),
+  'gateway.cacheEntries': integer(
+    'Users that each worker remembers; 68 bytes of memory each, taken as they come.',
+    2_000_000,
+    16,
+    100_000_000,
+  ),
+  'gateway.cacheTtlMs': integer(
+    'A user is read anew from the store at the latest after this long, changed or not.',
+    300_000,
+    1,
+    86_400_000,
+  ),
+  'gateway.storeDeadlineMs': integer('A read of the store that takes longer is given up.', 1_000, 1, 60_000),
+  'gateway.drainMs': integer(
+    'What is in flight when the gateway stops has this long to end.',
+    10_000,
+    0,
+    600_000,
   ),
   'auth.jwks': text(
     'The key set that signs tokens: a file or an https URL. Empty: no JWT is accepted. With it, issuer and audience.',

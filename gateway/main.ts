@@ -1,0 +1,95 @@
+/**
+ * Runs the match gateway: `node dist/gateway/main.js`, with the settings of config/settings.ts. Says `{ready}` or
+ * `{failed}` to the process that started it; SIGTERM stops it, within gateway.drainMs.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { pino } from 'pino';
+import { loadSettings } from '../config/settings.js';
+import { QuanrenError } from '../errors/quanren-error.js';
+import { openEmbeddedEventBus } from '../events/embedded/embedded-event-bus.js';
+import { startGateway } from './start-gateway.js';
+
+const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: true }));
+
+/** Tells the parent, and is not stopped by one that has gone. */
+function tell(message: { ready: Record<string, unknown> } | { failed: string }): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined) resolve();
+    else process.send(message, undefined, {}, () => resolve());
+  });
+}
+
+function readVersion(): string {
+  const file = path.resolve(import.meta.dirname, '..', '..', 'package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+async function run(): Promise<void> {
+  const settings = loadSettings(process.env);
+  const dataFolder = path.resolve(settings['data.dir']);
+  const storeFolder = path.join(dataFolder, 'store');
+  mkdirSync(storeFolder, { recursive: true });
+  const bus = openEmbeddedEventBus(path.join(dataFolder, 'bus'));
+  const hasTls = settings['tls.certFile'] !== '' || settings['tls.keyFile'] !== '';
+  const gateway = await startGateway({
+    bus,
+    log,
+    host: settings['gateway.host'],
+    port: settings['gateway.port'],
+    metricsPort: settings['gateway.metricsPort'],
+    workers: settings['gateway.workers'],
+    workerHeapMib: settings['gateway.workerHeapMib'],
+    transport: settings['gateway.transport'],
+    tls: hasTls ? { certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] } : undefined,
+    auth: {
+      jwks: settings['auth.jwks'],
+      issuer: settings['auth.issuer'],
+      audience: settings['auth.audience'],
+      clockSkewSeconds: settings['auth.clockSkewSeconds'],
+      apiKeysFile: settings['auth.apiKeysFile'],
+    },
+    storeFolder,
+    staleAfterMs: settings['gateway.staleAfterMs'],
+    cacheEntries: settings['gateway.cacheEntries'],
+    cacheTtlMs: settings['gateway.cacheTtlMs'],
+    storeDeadlineMs: settings['gateway.storeDeadlineMs'],
+    drainWithinMs: settings['gateway.drainMs'],
+    isUnsafeExposureAllowed: settings['unsafe.listenWithoutAuthAndTls'],
+    version: readVersion(),
+    onGiveUp: () => {
+      log.fatal('The workers die again and again; the gateway gives up');
+      process.exit(1);
+    },
+  });
+
+  let isStopping = false;
+  const stop = async (): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
+    try {
+      await gateway.stop();
+      await bus.close();
+      process.exit(0);
+    } catch (error) {
+      log.fatal({ err: error }, 'The gateway could not be stopped cleanly');
+      process.exit(1);
+    }
+  };
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+  process.on('disconnect', () => void stop());
+  const { port, metricsPort, transport } = gateway;
+  log.info({ port, metricsPort }, `The match gateway serves on port ${port} through ${transport}`);
+  const protocol = hasTls ? 'https' : 'http';
+  await tell({
+    ready: { url: `${protocol}://${settings['gateway.host']}:${port}`, port, metricsPort, transport },
+  });
+}
+
+run().catch(async (error: unknown) => {
+  const message = error instanceof QuanrenError ? error.message : 'The gateway could not start.';
+  log.fatal({ err: error }, message);
+  await tell({ failed: message });
+  process.exit(1);
+});

@@ -1,0 +1,45 @@
+/** Which crowds there are, and which are paused: what the gateway knows of the catalog. Empty until it is first loaded. */
+import { crowdTail } from './replies.js';
+
+export type CrowdStatus = 'active' | 'paused';
+
+export interface Crowd {
+  readonly code: string;
+  readonly status: CrowdStatus;
+  /** The replies after the uid, fresh, for a member and for others. */
+  readonly memberTail: Uint8Array;
+  readonly notMemberTail: Uint8Array;
+}
+
+/** null: the crowd is gone. */
+export type CrowdChange = readonly [code: string, status: CrowdStatus | null];
+
+export class CrowdCatalog {
+  readonly #crowds = new Map<string, Crowd>();
+  isLoaded = false;
+
+  get(code: string): Crowd | undefined {
+    return this.#crowds.get(code);
+  }
+
+  apply(changes: readonly CrowdChange[]): void {
+    for (const [code, status] of changes) {
+      if (status === null) this.#crowds.delete(code);
+      else {
+        this.#crowds.set(code, {
+          code,
+          status,
+          memberTail: Buffer.from(crowdTail(code, 'member', 'fresh')),
+          notMemberTail: Buffer.from(crowdTail(code, 'not_member', 'fresh')),
+        });
+      }
+    }
+  }
+
+  /** The active crowds among `codes`, sorted by code point (codes are ASCII). */
+  sortedActive(codes: Iterable<string>): string[] {
+    const active: string[] = [];
+    for (const code of codes) if (this.#crowds.get(code)?.status === 'active') active.push(code);
+    return active.sort();
+  }
+}

@@ -1,0 +1,195 @@
+/** The long way of a match: everything that `fast-path.ts` leaves. */
+import { QuanrenError, toProblem } from '../../errors/quanren-error.js';
+import type { RealtimeTagStore } from '../../stores/realtime-tag-store.js';
+import { checkUid } from '../../stores/row-key.js';
+import type { MembershipCache } from '../cache/membership-cache.js';
+import { hashBytes } from '../cache/uid-hash.js';
+import type { WorkerStats } from '../metrics/worker-stats.js';
+import type { ConcurrencyLimit } from '../read/concurrency-limit.js';
+import { type MembershipReader, OVERLOADED, type ReadOutcome } from '../read/membership-reader.js';
+import type { BatchRequest } from './batch-request.js';
+import type { CrowdCatalog } from './crowd-catalog.js';
+import { parseMatchQuery, parseTagsQuery } from './query.js';
+import {
+  crowdTail,
+  type Freshness,
+  listTail,
+  matchesTail,
+  tagsTail,
+  UID_START,
+  uidText,
+  type Verdict,
+} from './replies.js';
+import type { Responder } from './responder.js';
+import type { StreamClock } from './stream-clock.js';
+
+export interface MatchServiceOptions {
+  readonly cache: MembershipCache;
+  readonly catalog: CrowdCatalog;
+  readonly clock: StreamClock;
+  readonly reader: MembershipReader;
+  readonly tags: Pick<RealtimeTagStore, 'get'>;
+  readonly limit: ConcurrencyLimit;
+  readonly stats: WorkerStats;
+  readonly deadlineMs: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+const CATALOG_NOT_LOADED = new QuanrenError(
+  'unavailable',
+  'Which crowds there are is not known yet: the catalog is being loaded.',
+);
+
+export class MatchService {
+  readonly #options: MatchServiceOptions;
+
+  constructor(options: MatchServiceOptions) {
+    this.#options = options;
+  }
+
+  /** `GET /match`: query is the raw query. */
+  match(query: string, responder: Responder): void {
+    const { catalog } = this.#options;
+    try {
+      const { uid, crowdCode } = parseMatchQuery(query);
+      if (!catalog.isLoaded) throw CATALOG_NOT_LOADED;
+      const known = crowdCode === undefined ? undefined : this.#verdictWithoutUser(crowdCode);
+      if (crowdCode !== undefined && known !== undefined) {
+        const freshness = this.#freshness();
+        this.#ok(responder, uid, crowdTail(crowdCode, known, freshness), freshness);
+        return;
+      }
+      this.#withCrowds(uid, responder, (outcome) => {
+        if (outcome instanceof QuanrenError) {
+          responder.fail(outcome);
+          return;
+        }
+        const freshness = this.#freshness();
+        const tail =
+          crowdCode === undefined
+            ? listTail(outcome, freshness)
+            : crowdTail(crowdCode, this.#verdict(crowdCode, outcome), freshness);
+        this.#ok(responder, uid, tail, freshness);
+      });
+    } catch (error) {
+      responder.fail(error);
+    }
+  }
+
+  /** `POST /match/batch`: answers in the order of the uids, repeats included; what fails, fails for its item alone. */
+  batch(request: BatchRequest, responder: Responder): void {
+    const { catalog } = this.#options;
+    if (!catalog.isLoaded) {
+      responder.fail(CATALOG_NOT_LOADED);
+      return;
+    }
+    const { uids, crowdCodes } = request;
+    const outcomes: ReadOutcome[] = new Array(uids.length);
+    let missing = uids.length;
+    const finish = (i: number, outcome: ReadOutcome): void => {
+      outcomes[i] = outcome;
+      missing -= 1;
+      if (missing > 0) return;
+      const freshness = this.#freshness();
+      const items = uids.map((uid, at) =>
+        this.#item(uid, outcomes[at] as ReadOutcome, crowdCodes, freshness),
+      );
+      responder.ok(`{"results":[${items.join()}]}`, freshness !== 'fresh');
+    };
+    if (uids.length === 0) {
+      responder.ok('{"results":[]}', false);
+      return;
+    }
+    uids.forEach((uid, i) => {
+      try {
+        checkUid(uid);
+        this.#withCrowds(uid, responder, (outcome) => finish(i, outcome));
+      } catch (error) {
+        finish(i, error instanceof QuanrenError ? error : new QuanrenError('internal', String(error)));
+      }
+    });
+  }
+
+  /** `GET /tags`: always read from the store, so as fresh as it is. */
+  tags(query: string, responder: Responder): void {
+    const { tags, limit, deadlineMs, now } = this.#options;
+    try {
+      const { uid } = parseTagsQuery(query);
+      if (!limit.tryAcquire()) throw OVERLOADED;
+      responder.defer();
+      const startMs = performance.now();
+      tags.get(uid, { deadlineMs }).then(
+        (found) => {
+          limit.release(1, performance.now() - startMs, false, now());
+          responder.ok(UID_START + uidText(uid) + tagsTail(found, 'fresh'), false);
+        },
+        (error: unknown) => {
+          limit.release(1, performance.now() - startMs, true, now());
+          responder.fail(
+            error instanceof QuanrenError
+              ? error
+              : new QuanrenError('unavailable', 'The store could not be read.', { cause: error }),
+          );
+        },
+      );
+    } catch (error) {
+      responder.fail(error);
+    }
+  }
+
+  /** Calls `done` with the user's active crowds, at once from the cache or later from the store. */
+  #withCrowds(uid: string, responder: Responder, done: (outcome: ReadOutcome) => void): void {
+    const { cache, reader, stats, now } = this.#options;
+    const bytes = Buffer.from(uid);
+    const hash = hashBytes(bytes, 0, bytes.length);
+    const set = cache.find(hash, bytes, 0, bytes.length, now());
+    if (set !== undefined) {
+      stats.add('hits');
+      if (set.codes.size === 0) stats.add('negativeHits');
+      done([...set.codes]);
+      return;
+    }
+    stats.add('misses');
+    responder.defer();
+    reader.read(uid, hash, done);
+  }
+
+  /** What is known of a crowd that has no members to look for. */
+  #verdictWithoutUser(crowdCode: string): Verdict | undefined {
+    const crowd = this.#options.catalog.get(crowdCode);
+    if (crowd === undefined) return 'unknown_crowd';
+    return crowd.status === 'paused' ? 'paused_crowd' : undefined;
+  }
+
+  #verdict(crowdCode: string, codes: readonly string[]): Verdict {
+    return this.#verdictWithoutUser(crowdCode) ?? (codes.includes(crowdCode) ? 'member' : 'not_member');
+  }
+
+  #item(
+    uid: string,
+    outcome: ReadOutcome,
+    crowdCodes: readonly string[] | undefined,
+    freshness: Freshness,
+  ): string {
+    if (outcome instanceof QuanrenError)
+      return `${UID_START}${uidText(uid)}","error":${JSON.stringify(toProblem(outcome))}}`;
+    const tail =
+      crowdCodes === undefined
+        ? listTail(outcome, freshness)
+        : matchesTail(
+            crowdCodes.map((crowdCode) => ({ crowdCode, verdict: this.#verdict(crowdCode, outcome) })),
+            freshness,
+          );
+    return UID_START + uidText(uid) + tail;
+  }
+
+  #ok(responder: Responder, uid: string, tail: string, freshness: Freshness): void {
+    responder.ok(UID_START + uidText(uid) + tail, freshness !== 'fresh');
+  }
+
+  #freshness(): Freshness {
+    const { clock, now } = this.#options;
+    return clock.freshness(now());
+  }
+}

@@ -1,0 +1,71 @@
+/** What a request is answered through, counted and timed: the exchange at once, or its deferred later. */
+import { type Problem, QuanrenError, toProblem } from '../../errors/quanren-error.js';
+import type { Endpoint, Outcome } from '../metrics/definitions.js';
+import type { WorkerStats } from '../metrics/worker-stats.js';
+import {
+  createHead,
+  type Deferred,
+  type Exchange,
+  type ReplyBody,
+  type ReplyHead,
+} from '../transport/transport.js';
+
+export const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' } as const;
+export const OK_HEAD = createHead(200, JSON_HEADERS);
+/** Seconds after which an answer that could not be given may be asked for again. */
+const RETRY_AFTER_SECONDS = '1';
+
+const OUTCOME_OF_CODE: Readonly<Record<string, Outcome>> = {
+  bad_request: 'bad_request',
+  invalid_uid: 'bad_request',
+  unsupported_media_type: 'bad_request',
+  unauthenticated: 'unauthenticated',
+  forbidden: 'forbidden',
+  not_found: 'not_found',
+  method_not_allowed: 'method_not_allowed',
+  too_large: 'too_large',
+  unavailable: 'unavailable',
+  overloaded: 'overloaded',
+};
+
+export class Responder {
+  readonly #stats: WorkerStats;
+  readonly #endpoint: Endpoint;
+  readonly #startMs = performance.now();
+  #target: Exchange | Deferred;
+
+  constructor(stats: WorkerStats, endpoint: Endpoint, target: Exchange | Deferred) {
+    this.#stats = stats;
+    this.#endpoint = endpoint;
+    this.#target = target;
+  }
+
+  /** From here on the reply may come later. Does nothing the second time. */
+  defer(): void {
+    if ('defer' in this.#target) this.#target = this.#target.defer();
+  }
+
+  reply(head: ReplyHead, body: ReplyBody, outcome: Outcome): void {
+    this.#target.reply(head, body);
+    this.#stats.countRequest(this.#endpoint, outcome);
+    this.#stats.observeDuration(this.#endpoint, (performance.now() - this.#startMs) / 1_000);
+  }
+
+  ok(body: ReplyBody, isStale: boolean): void {
+    this.reply(OK_HEAD, body, isStale ? 'stale' : 'ok');
+  }
+
+  /** The problem document of an error, with `headers` beside its own. */
+  fail(error: unknown, headers: Readonly<Record<string, string>> = {}): void {
+    const problem: Problem = toProblem(error);
+    const retry = problem.status === 503 ? { 'retry-after': RETRY_AFTER_SECONDS } : {};
+    const head = createHead(problem.status, {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      ...retry,
+      ...headers,
+    });
+    const outcome = error instanceof QuanrenError ? (OUTCOME_OF_CODE[error.code] ?? 'internal') : 'internal';
+    this.reply(head, JSON.stringify(problem), outcome);
+  }
+}

@@ -1,0 +1,169 @@
+/** Which handler each path has, who may ask, and what HTTP says of the rest. */
+import type { Authenticator } from '../../auth/authenticator.js';
+import type { AuthResult } from '../../auth/principal.js';
+import { refusalFor } from '../../auth/refusal.js';
+import { QuanrenError } from '../../errors/quanren-error.js';
+import type { Endpoint } from '../metrics/definitions.js';
+import type { WorkerStats } from '../metrics/worker-stats.js';
+import { createHead, type Exchange, type Handler, type TransportOptions } from '../transport/transport.js';
+import { MAX_BATCH_BYTES, parseBatchRequest } from './batch-request.js';
+import type { FastPath } from './fast-path.js';
+import type { MatchService } from './match-service.js';
+import { OPENAPI } from './openapi.js';
+import { JSON_HEADERS, OK_HEAD, Responder } from './responder.js';
+
+export interface RoutesOptions {
+  readonly service: MatchService;
+  readonly fastPath: FastPath;
+  readonly authenticator: Authenticator;
+  readonly stats: WorkerStats;
+  /** Why the gateway should get no traffic now; undefined when it should. */
+  readonly unreadyReason: () => string | undefined;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+interface Route {
+  readonly get?: Handler;
+  readonly post?: Handler;
+}
+
+/** Every which one of the hits is timed; a power of 2. */
+const TIMED_HITS = 64;
+
+export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'get' | 'other'> {
+  const { service, fastPath, authenticator, stats, unreadyReason, now } = options;
+
+  /** Calls `serve` once the caller is known to hold match:read. */
+  const authorize = (exchange: Exchange, responder: Responder, serve: () => void): void => {
+    const decide = (result: AuthResult): void => {
+      const refusal = refusalFor(result, 'match:read');
+      if (refusal === undefined) serve();
+      else responder.fail(refusal.error, refusal.headers);
+    };
+    const result = authenticator.authenticate(exchange.header('authorization'));
+    if (!(result instanceof Promise)) {
+      decide(result);
+      return;
+    }
+    responder.defer();
+    result.then(decide, (error: unknown) => responder.fail(error));
+  };
+
+  const withQuery =
+    (endpoint: Endpoint, serve: (query: string, responder: Responder) => void): Handler =>
+    (exchange) => {
+      const responder = new Responder(stats, endpoint, exchange);
+      const { query } = exchange;
+      authorize(exchange, responder, () => serve(query, responder));
+    };
+
+  const matchSlowly = withQuery('match', (query, responder) => service.match(query, responder));
+
+  let hits = 0;
+  const matchOpenly: Handler = (exchange) => {
+    const isTimed = (++hits & (TIMED_HITS - 1)) === 0;
+    const startMs = isTimed ? performance.now() : 0;
+    const answer = fastPath.answer(exchange.query, now());
+    if (answer === undefined) {
+      matchSlowly(exchange);
+      return;
+    }
+    exchange.reply(OK_HEAD, answer);
+    stats.countHit(fastPath.wasNegative);
+    if (isTimed) stats.observeDuration('match', (performance.now() - startMs) / 1_000, TIMED_HITS);
+  };
+
+  /** With authentication the fast path is the same, behind a principal that is remembered. */
+  const matchGuarded: Handler = (exchange) => {
+    const result = authenticator.authenticate(exchange.header('authorization'));
+    const mayPass = !(result instanceof Promise) && refusalFor(result, 'match:read') === undefined;
+    if (mayPass) matchOpenly(exchange);
+    else matchSlowly(exchange);
+  };
+
+  const batch: Handler = (exchange) => {
+    const isJson = /^application\/json\b/i.test(exchange.header('content-type'));
+    const authorization = exchange.header('authorization');
+    exchange.readBody(MAX_BATCH_BYTES, (deferred, body) => {
+      const responder = new Responder(stats, 'match_batch', deferred);
+      const serve = (): void => {
+        try {
+          if (body === 'too_large')
+            throw new QuanrenError('too_large', `The body has more than ${MAX_BATCH_BYTES} bytes.`);
+          if (!isJson) throw new QuanrenError('unsupported_media_type', 'The body must be application/json.');
+          service.batch(parseBatchRequest(body), responder);
+        } catch (error) {
+          responder.fail(error);
+        }
+      };
+      const decide = (result: AuthResult): void => {
+        const refusal = refusalFor(result, 'match:read');
+        if (refusal === undefined) serve();
+        else responder.fail(refusal.error, refusal.headers);
+      };
+      const result = authenticator.authenticate(authorization);
+      if (result instanceof Promise) result.then(decide, (error: unknown) => responder.fail(error));
+      else decide(result);
+    });
+  };
+
+  const match = authenticator.isOn ? matchGuarded : matchOpenly;
+  const open =
+    (serve: (responder: Responder) => void): Handler =>
+    (exchange) =>
+      serve(new Responder(stats, 'other', exchange));
+
+  const routes: Readonly<Record<string, Route>> = {
+    '/match': { get: match },
+    '/api/crowd/match': { get: match },
+    '/match/batch': { post: batch },
+    '/api/crowd/match/batch': { post: batch },
+    '/tags': { get: withQuery('tags', (query, responder) => service.tags(query, responder)) },
+    '/healthz': { get: open((responder) => responder.ok('{"status":"up"}', false)) },
+    '/readyz': {
+      get: open((responder) => {
+        const reason = unreadyReason();
+        if (reason === undefined) responder.ok('{"status":"ready"}', false);
+        else responder.fail(new QuanrenError('unavailable', reason));
+      }),
+    },
+    '/openapi.json': {
+      get: open((responder) => responder.reply(createHead(200, JSON_HEADERS), OPENAPI, 'ok')),
+    },
+  };
+
+  return {
+    get: Object.fromEntries(
+      Object.entries(routes).flatMap(([path, { get }]) => (get === undefined ? [] : [[path, get]])),
+    ),
+    other: (exchange) => serveOther(exchange, routes, stats),
+  };
+}
+
+/** What is no GET of a known path: HEAD, OPTIONS, POST, the wrong method, the unknown path. */
+function serveOther(exchange: Exchange, routes: Readonly<Record<string, Route>>, stats: WorkerStats): void {
+  const responder = new Responder(stats, 'other', exchange);
+  const { method, path } = exchange;
+  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+  if (route === undefined) {
+    responder.fail(
+      new QuanrenError('not_found', 'There is nothing at this path; /openapi.json has what there is.'),
+    );
+    return;
+  }
+  const handler =
+    method === 'HEAD' || method === 'GET' ? route.get : method === 'POST' ? route.post : undefined;
+  if (handler !== undefined) {
+    handler(exchange);
+    return;
+  }
+  const allow = [...(route.get ? ['GET', 'HEAD'] : []), ...(route.post ? ['POST'] : []), 'OPTIONS'].join(
+    ', ',
+  );
+  if (method === 'OPTIONS') responder.reply(createHead(204, { allow }), '', 'ok');
+  else {
+    const error = new QuanrenError('method_not_allowed', `This path takes ${allow}.`);
+    responder.fail(error, { allow });
+  }
+}

@@ -1,0 +1,98 @@
+/** Folds the numbers of all workers into one prom-client registry, at the time of a scrape. */
+import { type MetricObject, Registry } from 'prom-client';
+import { MAIN_METRICS, WORKER_METRICS, type WorkerMetric, type WorkerMetricName } from './definitions.js';
+import { eachSeries, STATS_SIZE } from './worker-stats.js';
+
+export interface MetricsSource {
+  /** The last numbers of each worker that serves, by its place. */
+  readonly workers: ReadonlyMap<number, Float64Array>;
+  /** The sum over workers that are gone, so that counters never fall. */
+  readonly departed: Float64Array;
+  readonly restarts: ReadonlyMap<string, number>;
+  readonly streamMessages: ReadonlyMap<string, number>;
+  readonly stalenessSeconds: number;
+  readonly crowds: ReadonlyMap<string, number>;
+  readonly build: Readonly<Record<string, string>>;
+}
+
+interface Value {
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+  readonly metricName?: string;
+}
+
+/** Adds the numbers of a worker that is gone. */
+export function addStats(total: Float64Array, stats: Float64Array): void {
+  for (let i = 0; i < STATS_SIZE; i++) total[i] = (total[i] ?? 0) + (stats[i] ?? 0);
+}
+
+function workerValues(name: WorkerMetricName, source: MetricsSource): Value[] {
+  const metric: WorkerMetric = WORKER_METRICS[name];
+  const sumAt = (at: number): number => {
+    let sum = source.departed[at] ?? 0;
+    for (const stats of source.workers.values()) sum += stats[at] ?? 0;
+    return sum;
+  };
+  const series = eachSeries(name);
+  if (metric.type === 'counter') return series.map(({ labels, at }) => ({ labels, value: sumAt(at) }));
+  if (metric.type === 'gauge') {
+    return series.flatMap(({ at }) =>
+      [...source.workers].map(([worker, stats]) => ({ labels: { worker }, value: stats[at] ?? 0 })),
+    );
+  }
+  return series.flatMap(({ labels, at }): Value[] => {
+    let count = 0;
+    const buckets = [...metric.buckets, '+Inf'].map((le, i): Value => {
+      count += sumAt(at + i);
+      return { metricName: `${metric.name}_bucket`, labels: { ...labels, le }, value: count };
+    });
+    const sum = sumAt(at + metric.buckets.length + 1);
+    return [
+      ...buckets,
+      { metricName: `${metric.name}_sum`, labels, value: sum },
+      { metricName: `${metric.name}_count`, labels, value: count },
+    ];
+  });
+}
+
+function byLabel(label: string, counts: ReadonlyMap<string, number>): Value[] {
+  return [...counts].map(([value, count]) => ({ labels: { [label]: value }, value: count }));
+}
+
+function mainValues(name: keyof typeof MAIN_METRICS, source: MetricsSource): Value[] {
+  switch (name) {
+    case 'build':
+      return [{ labels: source.build, value: 1 }];
+    case 'workers':
+      return [{ labels: {}, value: source.workers.size }];
+    case 'restarts':
+      return byLabel('reason', source.restarts);
+    case 'staleness':
+      return [{ labels: {}, value: source.stalenessSeconds }];
+    case 'streamMessages':
+      return byLabel('type', source.streamMessages);
+    case 'crowds':
+      return byLabel('status', source.crowds);
+  }
+}
+
+/** A registry that asks `read` whenever it is scraped. */
+export function createRegistry(read: () => MetricsSource): Registry {
+  const registry = new Registry();
+  const register = (metric: { name: string; help: string; type: string }, get: () => Value[]) => {
+    const live = {
+      ...metric,
+      get: () => Promise.resolve({ ...metric, aggregator: 'sum', values: get() } as unknown as MetricObject),
+      reset: () => {},
+    };
+    // prom-client's own metrics cannot be set to a histogram counted elsewhere; the registry only ever calls `get`.
+    registry.registerMetric(live as unknown as Parameters<Registry['registerMetric']>[0]);
+  };
+  for (const name of Object.keys(MAIN_METRICS) as (keyof typeof MAIN_METRICS)[]) {
+    register(MAIN_METRICS[name], () => mainValues(name, read()));
+  }
+  for (const name of Object.keys(WORKER_METRICS) as WorkerMetricName[]) {
+    register(WORKER_METRICS[name], () => workerValues(name, read()));
+  }
+  return registry;
+}

@@ -1,0 +1,228 @@
+/**
+ * The race between fills and changes, over thousands of seeded schedules: the store, the stream and the requests take
+ * their steps in every order that a seed gives, and after each step the promise of the cache is checked.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { QuanrenError } from '../../errors/quanren-error.js';
+import type { Memberships } from '../../stores/membership-store.js';
+import { CrowdSets } from '../cache/crowd-sets.js';
+import { Generations, slotOf } from '../cache/generations.js';
+import { MembershipCache } from '../cache/membership-cache.js';
+import { hashUid } from '../cache/uid-hash.js';
+import { CrowdCatalog } from '../match/crowd-catalog.js';
+import { ConcurrencyLimit } from './concurrency-limit.js';
+import { MembershipReader, type MembershipSource, type ReadOutcome } from './membership-reader.js';
+
+/** mulberry32 */
+function createRandom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function makeWorld(
+  source: MembershipSource,
+  atTurnEnd: (run: () => void) => void,
+  limit = new ConcurrencyLimit(),
+) {
+  const generations = new Generations();
+  const catalog = new CrowdCatalog();
+  catalog.apply([
+    ['a', 'active'],
+    ['b', 'active'],
+    ['p', 'paused'],
+  ]);
+  const cache = new MembershipCache({
+    entries: 64,
+    maxSetBytes: 100_000,
+    ttlMs: 1_000_000,
+    generations,
+    sets: new CrowdSets(),
+  });
+  const counts = { batches: [] as number[], coalesced: 0, fills: 0, drops: 0 };
+  const reader = new MembershipReader({
+    source,
+    cache,
+    generations,
+    catalog,
+    limit,
+    counters: {
+      onBatch: (size) => counts.batches.push(size),
+      onCoalesced: () => {
+        counts.coalesced += 1;
+      },
+      onFill: () => {
+        counts.fills += 1;
+      },
+      onGenerationDrop: () => {
+        counts.drops += 1;
+      },
+    },
+    deadlineMs: 1_000,
+    atTurnEnd,
+    now: () => 0,
+  });
+  const find = (uid: string) => {
+    const bytes = Buffer.from(uid);
+    const set = cache.find(hashUid(uid), bytes, 0, bytes.length, 0);
+    return set === undefined ? undefined : [...set.codes];
+  };
+  return { generations, catalog, cache, reader, find, counts };
+}
+
+async function runSchedule(seed: number): Promise<{ fills: number; drops: number; coalesced: number }> {
+  const random = createRandom(seed);
+  const uids = ['u1', 'u2'];
+  const stored = new Map<string, string[]>(uids.map((uid) => [uid, []]));
+  /** Every value the store has had, with the step when it came. */
+  const history: { uid: string; codes: string; step: number }[] = uids.map((uid) => ({
+    uid,
+    codes: '',
+    step: 0,
+  }));
+  const codesAt = (uid: string, step: number) =>
+    history.findLast((entry) => entry.uid === uid && entry.step <= step)?.codes;
+  const choices: (() => void)[] = [];
+  /** Changes in the store that the stream has not told yet. */
+  const untold: string[] = [];
+  let step = 0;
+
+  const source: MembershipSource = {
+    getMany: (asked) =>
+      new Promise((resolve) => {
+        // Two choice points: when the store looks, and when its answer arrives.
+        choices.push(() => {
+          const seen = asked.map(
+            (uid) => new Map((stored.get(uid) ?? []).map((code) => [code, 1])) as Memberships,
+          );
+          choices.push(() => resolve(seen));
+        });
+      }),
+  };
+  const { reader, generations, find, counts } = makeWorld(source, (run) => choices.push(run));
+  /** Since which step each user has been without an untold change. */
+  const toldAt = new Map(uids.map((uid) => [uid, 0]));
+
+  const change = () => {
+    const uid = uids[random(uids.length)] as string;
+    stored.set(uid, [[], ['a'], ['b'], ['a', 'b']][random(4)] as string[]);
+    history.push({ uid, codes: (stored.get(uid) ?? []).join(), step });
+    untold.push(uid);
+  };
+  const tell = () => {
+    const uid = untold.shift();
+    if (uid === undefined) return;
+    generations.moveSlot(slotOf(hashUid(uid)));
+    toldAt.set(uid, step);
+  };
+  const ask = () => {
+    const uid = uids[random(uids.length)] as string;
+    const askedAt = step;
+    const told = !untold.includes(uid);
+    reader.read(uid, hashUid(uid), (outcome: ReadOutcome) => {
+      assert.ok(Array.isArray(outcome));
+      const valid = new Set<string | undefined>();
+      // If all changes had been told when it was asked, the answer must be of then or later.
+      const from = told ? askedAt : 0;
+      for (let at = from; at <= step; at++) valid.add(codesAt(uid, at));
+      assert.ok(
+        valid.has(outcome.join()),
+        `seed ${seed}: ${uid} was answered ${outcome.join()} at step ${step}`,
+      );
+    });
+  };
+
+  for (step = 1; step <= 60; step++) {
+    const kind = random(6);
+    if (kind === 0) change();
+    else if (kind === 1) tell();
+    else if (kind === 2) ask();
+    else choices.splice(random(choices.length), 1)[0]?.();
+    await settle();
+    for (const uid of uids) {
+      const found = find(uid);
+      if (found === undefined || untold.includes(uid)) continue;
+      assert.equal(
+        found.join(),
+        stored.get(uid)?.join(),
+        `seed ${seed}: the cache is stale for ${uid} at ${step}`,
+      );
+    }
+  }
+  return counts;
+}
+
+test('no stale fill outlives an invalidation, whatever the order of the steps', async () => {
+  const total = { fills: 0, drops: 0, coalesced: 0 };
+  for (let seed = 1; seed <= 3_000; seed++) {
+    const counts = await runSchedule(seed);
+    total.fills += counts.fills;
+    total.drops += counts.drops;
+    total.coalesced += counts.coalesced;
+  }
+  // The schedules do reach the races that this is about.
+  assert.ok(total.fills > 1_000 && total.drops > 300 && total.coalesced > 300, JSON.stringify(total));
+});
+
+test('reads of one turn go together; those of one user are one', async () => {
+  const asked: (readonly string[])[] = [];
+  const due: (() => void)[] = [];
+  const source: MembershipSource = {
+    getMany: async (uids) => {
+      asked.push(uids);
+      return uids.map(
+        () =>
+          new Map([
+            ['a', 1],
+            ['p', 1],
+            ['gone', 1],
+          ]),
+      );
+    },
+  };
+  const { reader, find, counts } = makeWorld(source, (run) => due.push(run));
+  const answers: ReadOutcome[] = [];
+  for (const uid of ['u1', 'u2', 'u1', 'u3']) reader.read(uid, hashUid(uid), (o) => answers.push(o));
+  assert.equal(due.length, 1);
+  due[0]?.();
+  await settle();
+  assert.deepEqual(asked, [['u1', 'u2', 'u3']]);
+  assert.deepEqual(answers, [['a'], ['a'], ['a'], ['a']]);
+  assert.equal(counts.coalesced, 1);
+  assert.deepEqual(find('u1'), ['a']);
+});
+
+test('a store that fails is an error for each who waits, and is asked again', async () => {
+  let isUp = false;
+  const source: MembershipSource = {
+    getMany: async (uids) => {
+      if (!isUp) throw new Error('gone');
+      return uids.map(() => new Map());
+    },
+  };
+  const { reader, find } = makeWorld(source, setImmediate);
+  const ask = () => new Promise<ReadOutcome>((resolve) => reader.read('u1', hashUid('u1'), resolve));
+  const [first, second] = await Promise.all([ask(), ask()]);
+  assert.ok(first instanceof QuanrenError && second instanceof QuanrenError);
+  assert.equal(first.code, 'unavailable');
+  assert.equal(find('u1'), undefined);
+  isUp = true;
+  assert.deepEqual(await ask(), []);
+  assert.deepEqual(find('u1'), []);
+});
+
+test('beyond the limit reads are refused at once', () => {
+  const limit = new ConcurrencyLimit();
+  const { reader } = makeWorld({ getMany: () => new Promise(() => {}) }, () => {}, limit);
+  const refused: ReadOutcome[] = [];
+  for (let i = 0; i < limit.limit + 5; i++) reader.read(`u${i}`, hashUid(`u${i}`), (o) => refused.push(o));
+  assert.equal(refused.length, 5);
+  assert.ok(refused.every((o) => o instanceof QuanrenError && o.code === 'overloaded'));
+});

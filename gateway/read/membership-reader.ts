@@ -1,0 +1,147 @@
+/**
+ * Misses: reads users from the store and fills the cache.
+ *
+ * One read per user is under way at a time, and those of one turn of the event loop go to the store together. A request
+ * joins a read only if the user's generation is still the one noted when the read was asked for; after a change it gets
+ * a read of its own, so that no answer given after a change was applied comes from a read begun before it.
+ *
+ * A second level (a shared cache between this and the store) would be another `MembershipSource`.
+ */
+import { QuanrenError } from '../../errors/quanren-error.js';
+import type { MembershipStore } from '../../stores/membership-store.js';
+import type { Generations } from '../cache/generations.js';
+import type { MembershipCache } from '../cache/membership-cache.js';
+import type { CrowdCatalog } from '../match/crowd-catalog.js';
+import type { ConcurrencyLimit } from './concurrency-limit.js';
+
+export type MembershipSource = Pick<MembershipStore, 'getMany'>;
+
+/** The user's active crowds, sorted; or why they are not known. */
+export type ReadOutcome = readonly string[] | QuanrenError;
+
+export interface ReaderCounters {
+  /** Uids asked of the store; fills are those that were kept in the cache, drops those overtaken by a change. */
+  onBatch(size: number, tookMs: number): void;
+  onCoalesced(): void;
+  onFill(): void;
+  onGenerationDrop(): void;
+}
+
+export interface MembershipReaderOptions {
+  readonly source: MembershipSource;
+  readonly cache: MembershipCache;
+  readonly generations: Generations;
+  readonly catalog: CrowdCatalog;
+  readonly limit: ConcurrencyLimit;
+  readonly counters: ReaderCounters;
+  readonly deadlineMs: number;
+  /** Runs a function at the end of this turn of the event loop. */
+  readonly atTurnEnd: (run: () => void) => void;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+interface Flight {
+  readonly uid: string;
+  readonly hash: number;
+  readonly generation: number;
+  readonly waiters: ((outcome: ReadOutcome) => void)[];
+}
+
+/** Uids in one read of the store. */
+export const MAX_BATCH = 256;
+/** Requests that wait for reads, joined ones included. */
+const MAX_WAITERS = 65_536;
+
+export const OVERLOADED = new QuanrenError('overloaded', 'The store is asked as much as it can answer.');
+
+export class MembershipReader {
+  readonly #options: MembershipReaderOptions;
+  readonly #flights = new Map<string, Flight>();
+  #queue: Flight[] = [];
+  #isFlushDue = false;
+  #waiters = 0;
+
+  constructor(options: MembershipReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Calls `done` once, later or (refused) at once. `hash` is the uid's. */
+  read(uid: string, hash: number, done: (outcome: ReadOutcome) => void): void {
+    const { generations, limit, counters, atTurnEnd } = this.#options;
+    const generation = generations.of(hash);
+    const under = this.#flights.get(uid);
+    if (this.#waiters >= MAX_WAITERS) {
+      done(OVERLOADED);
+      return;
+    }
+    if (under !== undefined && under.generation === generation) {
+      this.#waiters += 1;
+      under.waiters.push(done);
+      counters.onCoalesced();
+      return;
+    }
+    if (!limit.tryAcquire()) {
+      done(OVERLOADED);
+      return;
+    }
+    this.#waiters += 1;
+    const flight: Flight = { uid, hash, generation, waiters: [done] };
+    this.#flights.set(uid, flight);
+    this.#queue.push(flight);
+    if (this.#queue.length >= MAX_BATCH) this.#flush();
+    else if (!this.#isFlushDue) {
+      this.#isFlushDue = true;
+      atTurnEnd(() => {
+        this.#isFlushDue = false;
+        this.#flush();
+      });
+    }
+  }
+
+  #flush(): void {
+    const batch = this.#queue;
+    this.#queue = [];
+    if (batch.length > 0) void this.#run(batch);
+  }
+
+  async #run(batch: readonly Flight[]): Promise<void> {
+    const { source, limit, counters, catalog, deadlineMs, now } = this.#options;
+    const startMs = performance.now();
+    let outcomes: readonly ReadOutcome[];
+    let hasFailed = false;
+    try {
+      const memberships = await source.getMany(
+        batch.map((flight) => flight.uid),
+        { deadlineMs },
+      );
+      outcomes = memberships.map((crowds) => catalog.sortedActive(crowds.keys()));
+    } catch (error) {
+      hasFailed = true;
+      const failure =
+        error instanceof QuanrenError
+          ? error
+          : new QuanrenError('unavailable', 'The store could not be read.', { cause: error });
+      outcomes = batch.map(() => failure);
+    }
+    const tookMs = performance.now() - startMs;
+    limit.release(batch.length, tookMs, hasFailed, now());
+    counters.onBatch(batch.length, tookMs);
+    batch.forEach((flight, i) => {
+      this.#finish(flight, outcomes[i] as ReadOutcome);
+    });
+  }
+
+  #finish(flight: Flight, outcome: ReadOutcome): void {
+    const { cache, generations, counters, now } = this.#options;
+    if (this.#flights.get(flight.uid) === flight) this.#flights.delete(flight.uid);
+    if (!(outcome instanceof QuanrenError)) {
+      const bytes = Buffer.from(flight.uid);
+      if (generations.of(flight.hash) !== flight.generation) counters.onGenerationDrop();
+      else if (cache.store(flight.hash, bytes, 0, bytes.length, flight.generation, outcome, now()))
+        counters.onFill();
+    }
+    this.#waiters -= flight.waiters.length;
+    for (const done of flight.waiters) done(outcome);
+  }
+}

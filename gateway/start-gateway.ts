@@ -1,0 +1,152 @@
+/**
+ * The gateway's main process: it follows the stream of changes, watches over the workers that answer requests, and
+ * serves the metrics.
+ */
+import { createServer } from 'node:net';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
+import { checkExposure } from '../auth/exposure.js';
+import { QuanrenError } from '../errors/quanren-error.js';
+import type { EventBus } from '../events/event-bus.js';
+import { createRegistry } from './metrics/exposition.js';
+import { startMetricsServer } from './metrics/metrics-server.js';
+import { StreamFollower } from './stream/stream-follower.js';
+import type { WorkerOptions } from './supervision/protocol.js';
+import { WorkerPool } from './supervision/worker-pool.js';
+import { chooseTransport } from './transport/choose-transport.js';
+
+export interface GatewayOptions extends WorkerOptions {
+  readonly bus: EventBus;
+  readonly workers: number;
+  readonly metricsPort: number;
+  readonly workerHeapMib: number;
+  readonly isUnsafeExposureAllowed: boolean;
+  readonly version: string;
+  readonly log: Logger;
+  /** The gateway cannot be kept alive: its process should end, so that whoever started it decides. */
+  readonly onGiveUp: () => void;
+}
+
+export interface Gateway {
+  readonly port: number;
+  readonly metricsPort: number;
+  /** Which HTTP server the workers use. */
+  readonly transport: string;
+  readonly workerPids: readonly number[];
+  /** Stops accepting, finishes what is in flight within the bound, ends the workers. The bus stays open. */
+  stop(): Promise<void>;
+}
+
+/** Main's own bound, beyond the workers' drain. */
+const STOP_GRACE_MS = 1_000;
+
+/**
+ * Workers share a port by SO_REUSEPORT, which would let two gateways share one too: so the port is first taken alone.
+ * Returns it, a free one for 0.
+ */
+async function claimPort(host: string, port: number): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(
+        new QuanrenError(
+          'set_up',
+          `Port ${port} on ${host} is in use or not allowed; QUANREN_GATEWAY_PORT names another.`,
+          { cause },
+        ),
+      ),
+    );
+    server.listen({ host, port, exclusive: true }, resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : port;
+}
+
+/** Throws `set_up`. Resolves when every worker listens; /match says 503 until the catalog is loaded. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { bus, log } = options;
+  const authenticator = createAuthenticator(toAuthOptions(options.auth));
+  const exposure = checkExposure({
+    host: options.host,
+    authIsOn: authenticator.isOn,
+    tlsIsOn: options.tls !== undefined,
+    isUnsafeAllowed: options.isUnsafeExposureAllowed,
+  });
+  if (exposure !== undefined) log.warn(`Match gateway: ${exposure}`);
+  const { transport } = chooseTransport(options.transport);
+  const workers = transport.canSharePort ? options.workers : 1;
+  if (workers < options.workers) {
+    log.warn(`${transport.name} cannot share a port here: one worker serves instead of ${options.workers}.`);
+  }
+  const port = await claimPort(options.host, options.port);
+
+  const follower = new StreamFollower({
+    bus,
+    now: Date.now,
+    onStep: (step) => pool.tell(step),
+    onError: (error) => log.error({ err: error }, 'The stream of changes cannot be followed just now'),
+  });
+  const pool = new WorkerPool({
+    count: workers,
+    module: path.join(import.meta.dirname, 'worker.js'),
+    heapMib: options.workerHeapMib,
+    workerOptions: pickWorkerOptions(options, port),
+    snapshot: () => follower.snapshot(),
+    onDeath: (place, reason, detail) =>
+      log.error({ place, reason }, `A worker died (${detail}) and is replaced`),
+    onWarning: (text) => log.warn(text),
+    onGiveUp: options.onGiveUp,
+  });
+  // Workers first: what the stream tells from its start on must reach them all.
+  try {
+    await pool.start();
+  } catch (error) {
+    await pool.stop(0);
+    throw error;
+  }
+  const registry = createRegistry(() => ({
+    workers: pool.stats,
+    departed: pool.departed,
+    restarts: pool.restarts,
+    streamMessages: follower.messages,
+    stalenessSeconds: follower.stalenessMs / 1_000,
+    crowds: follower.crowdCounts,
+    build: { version: options.version, node: process.versions.node, transport: pool.transportName },
+  }));
+  let metrics: Awaited<ReturnType<typeof startMetricsServer>> | undefined;
+  const stop = async (): Promise<void> => {
+    await pool.stop(options.drainWithinMs + STOP_GRACE_MS);
+    await follower.close();
+    await metrics?.close();
+  };
+  try {
+    metrics = await startMetricsServer(registry, options.metricsPort, (error) =>
+      log.error({ err: error }, 'The metrics could not be written'),
+    );
+    const { loaded } = await follower.start();
+    loaded.catch((error: unknown) => log.error({ err: error }, 'The catalog of crowds could not be loaded'));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    port,
+    metricsPort: metrics.port,
+    transport: pool.transportName,
+    get workerPids() {
+      return pool.pids;
+    },
+    stop,
+  };
+}
+
+function pickWorkerOptions(options: GatewayOptions, port: number): WorkerOptions {
+  const { host, tls, transport, auth, storeFolder } = options;
+  const { staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs } = options;
+  return {
+    ...{ host, port, tls, transport, auth, storeFolder },
+    ...{ staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs },
+  };
+}

@@ -1,0 +1,51 @@
+/** What the main process and its workers tell each other. Messages of one direction keep their order. */
+import type { CrowdChange } from '../match/crowd-catalog.js';
+
+/** Everything a worker needs; it reads no settings. */
+export interface WorkerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly transport: 'auto' | 'node-http';
+  readonly auth: {
+    readonly jwks: string;
+    readonly issuer: string;
+    readonly audience: string;
+    readonly clockSkewSeconds: number;
+    readonly apiKeysFile: string;
+  };
+  readonly storeFolder: string;
+  readonly staleAfterMs: number;
+  readonly cacheEntries: number;
+  readonly cacheTtlMs: number;
+  readonly storeDeadlineMs: number;
+  readonly drainWithinMs: number;
+}
+
+/** One step of the stream: all that a worker applies at once, before it answers anything else. */
+export interface StreamStep {
+  /** Generation slots of the users that changed. */
+  readonly slots?: Int32Array;
+  /** Forget everything. */
+  readonly isEverythingChanged?: boolean;
+  readonly crowds?: readonly CrowdChange[];
+  readonly isCatalogLoaded?: boolean;
+  /** Everything that was published before this time has been told (epoch ms). */
+  readonly asOfMs?: number;
+}
+
+export type ToWorker =
+  | { readonly kind: 'start'; readonly options: WorkerOptions }
+  | { readonly kind: 'step'; readonly step: StreamStep }
+  | { readonly kind: 'drain' };
+
+export type FromWorker =
+  | { readonly kind: 'listening'; readonly transport: string; readonly warning: string | undefined }
+  /** It cannot start; the sentence is for the person who set it up. */
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'beat'; readonly stats: Float64Array };
+
+/** A worker says this often that it lives, with its numbers. */
+export const BEAT_EVERY_MS = 500;
+/** A worker that has said nothing for this long spins, and is replaced. */
+export const DEAD_AFTER_MS = 5_000;

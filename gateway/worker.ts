@@ -1,0 +1,190 @@
+/**
+ * One worker of the gateway: a process that answers requests. Its main process tells it what to serve and forwards the
+ * stream of changes; when that is gone, the worker ends. (Why processes and not threads: docs/adr/0006.)
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
+import { QuanrenError } from '../errors/quanren-error.js';
+import { openEmbeddedMembershipStore } from '../stores/embedded/embedded-membership-store.js';
+import { openEmbeddedRealtimeTagStore } from '../stores/embedded/embedded-realtime-tag-store.js';
+import { CrowdSets } from './cache/crowd-sets.js';
+import { Generations } from './cache/generations.js';
+import { MembershipCache } from './cache/membership-cache.js';
+import { CrowdCatalog } from './match/crowd-catalog.js';
+import { FastPath } from './match/fast-path.js';
+import { MatchService } from './match/match-service.js';
+import { createRoutes } from './match/routes.js';
+import { StreamClock } from './match/stream-clock.js';
+import { WorkerStats } from './metrics/worker-stats.js';
+import { ConcurrencyLimit } from './read/concurrency-limit.js';
+import { MembershipReader } from './read/membership-reader.js';
+import {
+  BEAT_EVERY_MS,
+  type FromWorker,
+  type StreamStep,
+  type ToWorker,
+  type WorkerOptions,
+} from './supervision/protocol.js';
+import { chooseTransport } from './transport/choose-transport.js';
+import type { ListeningTransport } from './transport/transport.js';
+
+/** The sets of crowds that the cached users are in, beside `cacheEntries`. */
+const MAX_SET_BYTES = 64 * 1024 * 1024;
+/** After the listener is closed, requests that were already on their way still get their answer. */
+const LINGER_MS = 100;
+
+const log = pino({ name: 'gateway-worker' }, pino.destination({ dest: 2, sync: true }));
+
+function send(message: FromWorker): void {
+  // The callback takes the error of a main process that has just gone; `disconnect` then ends this one.
+  process.send?.(message, undefined, {}, () => {});
+}
+
+class Worker {
+  readonly #options: WorkerOptions;
+  readonly #stats = new WorkerStats();
+  readonly #generations = new Generations();
+  readonly #catalog = new CrowdCatalog();
+  readonly #sets = new CrowdSets();
+  readonly #limit = new ConcurrencyLimit();
+  readonly #clock: StreamClock;
+  readonly #cache: MembershipCache;
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  #server: ListeningTransport | undefined;
+  #isDraining = false;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#clock = new StreamClock(options.staleAfterMs);
+    this.#cache = new MembershipCache({
+      entries: options.cacheEntries,
+      maxSetBytes: MAX_SET_BYTES,
+      ttlMs: options.cacheTtlMs,
+      generations: this.#generations,
+      sets: this.#sets,
+    });
+  }
+
+  async start(): Promise<void> {
+    const options = this.#options;
+    const stats = this.#stats;
+    const shared = {
+      cache: this.#cache,
+      catalog: this.#catalog,
+      clock: this.#clock,
+      limit: this.#limit,
+      stats,
+      deadlineMs: options.storeDeadlineMs,
+      now: Date.now,
+    };
+    const reader = new MembershipReader({
+      ...shared,
+      source: openEmbeddedMembershipStore(options.storeFolder),
+      generations: this.#generations,
+      atTurnEnd: setImmediate,
+      counters: {
+        onBatch: (size, tookMs) => {
+          stats.observe('batchSize', size);
+          stats.observe('readDuration', tookMs / 1_000);
+        },
+        onCoalesced: () => stats.add('coalesced'),
+        onFill: () => stats.add('fills'),
+        onGenerationDrop: () => stats.add('drops'),
+      },
+    });
+    const service = new MatchService({
+      ...shared,
+      reader,
+      tags: openEmbeddedRealtimeTagStore(options.storeFolder),
+    });
+    const { transport, warning } = chooseTransport(options.transport);
+    this.#server = await transport.listen({
+      host: options.host,
+      port: options.port,
+      tls: options.tls,
+      ...createRoutes({
+        service,
+        fastPath: new FastPath(shared),
+        authenticator: createAuthenticator(toAuthOptions(options.auth)),
+        stats,
+        unreadyReason: () => this.#unreadyReason(),
+        now: Date.now,
+      }),
+      onHandlerError: (error) => log.error({ err: error }, 'A request could not be handled'),
+    });
+    this.#loopDelay.enable();
+    setInterval(() => this.#beat(), BEAT_EVERY_MS);
+    send({ kind: 'listening', transport: transport.name, warning });
+  }
+
+  apply(step: StreamStep): void {
+    if (step.crowds !== undefined) this.#catalog.apply(step.crowds);
+    if (step.isEverythingChanged === true || step.crowds !== undefined) this.#generations.moveAll();
+    for (const slot of step.slots ?? []) this.#generations.moveSlot(slot);
+    if (step.isCatalogLoaded === true) this.#catalog.isLoaded = true;
+    if (step.asOfMs !== undefined) this.#clock.advance(step.asOfMs, Date.now());
+  }
+
+  async drain(): Promise<void> {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    const deadlineMs = Date.now() + this.#options.drainWithinMs;
+    this.#server?.drain();
+    await sleep(LINGER_MS);
+    while ((this.#server?.inFlight ?? 0) > 0 && Date.now() < deadlineMs) await sleep(10);
+    process.exit(0);
+  }
+
+  #unreadyReason(): string | undefined {
+    if (this.#isDraining) return 'The gateway is stopping.';
+    return this.#catalog.isLoaded ? undefined : 'The catalog of crowds is being loaded.';
+  }
+
+  #beat(): void {
+    const stats = this.#stats;
+    const { user, system } = process.cpuUsage();
+    stats.set('cpu', (user + system) / 1_000_000);
+    stats.set('inFlight', this.#server?.inFlight ?? 0);
+    stats.set('limit', this.#limit.limit);
+    stats.set('reading', this.#limit.inFlight);
+    stats.set('entries', this.#cache.size);
+    stats.set('setBytes', this.#sets.sizeBytes);
+    stats.set('evictions', this.#cache.evictions);
+    stats.set('loopLag', this.#loopDelay.max / 1e9);
+    this.#loopDelay.reset();
+    send({ kind: 'beat', stats: stats.values });
+  }
+}
+
+let worker: Worker | undefined;
+
+async function start(options: WorkerOptions): Promise<void> {
+  try {
+    worker = new Worker(options);
+    await worker.start();
+  } catch (error) {
+    const message = error instanceof QuanrenError ? error.message : String(error);
+    log.error({ err: error }, 'The worker cannot start');
+    process.send?.({ kind: 'failed', message } satisfies FromWorker, undefined, {}, () => process.exit(1));
+  }
+}
+
+process.on('message', (message: ToWorker) => {
+  switch (message.kind) {
+    case 'start':
+      void start(message.options);
+      break;
+    case 'step':
+      worker?.apply(message.step);
+      break;
+    case 'drain':
+      void worker?.drain();
+      break;
+  }
+});
+process.on('disconnect', () => process.exit(0));
+// The main process decides when to stop: a signal to the whole group must not end the workers before it.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
