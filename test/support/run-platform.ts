@@ -29,18 +29,20 @@ export interface RunPlatform {
 export interface RunPlatformOptions {
   readonly folder: string;
   readonly connection: PostgresConnection;
+  /** Of DuckDB; default 1 GB. */
+  readonly memoryLimitBytes?: number;
   readonly now?: () => number;
   readonly onStep?: (step: string) => void;
 }
 
 /** The database is migrated already. */
 export async function openRunPlatform(options: RunPlatformOptions): Promise<RunPlatform> {
-  const { folder, connection, now = Date.now, onStep = () => undefined } = options;
+  const { folder, connection, memoryLimitBytes = 1e9, now = Date.now, onStep = () => undefined } = options;
   const catalog = openCatalog({ connection, zone: TEST_ZONE });
   const warehouse = await Warehouse.open({
     root: path.join(folder, 'warehouse'),
     zone: TEST_ZONE,
-    memoryLimitBytes: 1e9,
+    memoryLimitBytes,
     threads: 2,
   });
   const store = openEmbeddedMembershipStore(folder);
