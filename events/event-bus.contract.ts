@@ -414,6 +414,33 @@ export function describeEventBusContract(name: string, createPlace: () => Promis
       assert.match(second?.reason ?? '', /JSON/);
     });
 
+    it('leaves a long value out of the dead letter', async () => {
+      await place.appendRaw('crowd-rules', 0, 'a', `"${'x'.repeat(3 * 1024 * 1024)}"`);
+      const { seen, subscription } = await consume('crowd-rules', 'g', { from: 'earliest' });
+      await subscription.caughtUp();
+      assert.deepEqual(seen, []);
+      const letters = await consume('crowd-rules.dlq', 'g', { from: 'earliest' });
+      await letters.subscription.caughtUp();
+      const [letter] = letters.seen.map(({ value }) => value as DeadLetterMessage);
+      assert.equal(letter?.value, null);
+      assert.match(letter?.reason ?? '', /3145730 bytes/);
+    });
+
+    it('takes long messages, and refuses those that are too long', async () => {
+      const rule = (length: number) => ({
+        key: 'a',
+        value: { ...crowdRule('a', 1).value, rule: 'x'.repeat(length) },
+      });
+      await assert.rejects(bus.publish('crowd-rules', [rule(16 * 1024 * 1024)]), { code: 'too_large' });
+      await bus.publish('crowd-rules', [rule(15 * 1024 * 1024)]);
+      const { seen, subscription } = await consume('crowd-rules', 'g', { from: 'earliest' });
+      await subscription.caughtUp();
+      assert.deepEqual(
+        seen.map(({ value }) => value),
+        [rule(15 * 1024 * 1024).value],
+      );
+    });
+
     it('keeps the newest message of each key on a compacted topic, tombstones too', async () => {
       for (const version of [1, 2, 3]) {
         await bus.publish('crowd-rules', [crowdRule('a', version), crowdRule('b', version)]);

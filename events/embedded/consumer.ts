@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { Message, SubscribeOptions, Subscription } from '../event-bus.js';
-import { decodeValue, type EncodedMessage, encodeMessage } from '../message-checks.js';
+import { decodeValue, type EncodedMessage } from '../message-checks.js';
 import type { DeadLetterMessage } from '../messages.js';
 import { type BaseTopicName, deadLetterTopic, isBaseTopic, type TopicName, topicSpec } from '../topics.js';
 import type { Doorbell } from './doorbell.js';
@@ -23,6 +23,8 @@ const RENEW_EVERY_MS = 1_000;
 const LOOK_EVERY_MS = 1_000;
 const DEFAULT_MAX_BATCH = 500;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+/** A dead letter repeats its message's value up to this length. */
+const MAX_DEAD_LETTER_BYTES = 1024 * 1024;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
@@ -214,19 +216,18 @@ export class Consumer implements Subscription {
       );
       return;
     }
+    const isShort = (record.value?.length ?? 0) <= MAX_DEAD_LETTER_BYTES;
     const letter: DeadLetterMessage = {
       topic,
       partition,
       offset: String(offset),
       key,
-      value: record.value === null ? null : record.value.toString('utf8'),
-      reason,
+      value: record.value === null || !isShort ? null : record.value.toString('utf8'),
+      reason: isShort ? reason : `${reason} (the value has ${record.value?.length} bytes and is left out)`,
     };
-    deadLetters.push({
-      topic,
-      message: encodeMessage(deadLetterTopic(topic), { key, value: letter }),
-      reason,
-    });
+    // Not checked as other messages are: a foreign key is no reason to lose the letter.
+    const message = { key, value: Buffer.from(JSON.stringify(letter)) };
+    deadLetters.push({ topic, message, reason });
   }
 
   /** Whether the batch was handled; it was not when the consumer closes, or lost a topic of it to another. */
@@ -267,6 +268,7 @@ export class Consumer implements Subscription {
   }
 
   async #renew(): Promise<void> {
+    if (this.#held.size === 0) return;
     try {
       const lost = await this.#dependencies.log.transact(() =>
         [...this.#held.keys()].filter((topic) => {
