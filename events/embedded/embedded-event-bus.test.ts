@@ -3,8 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type BusPlace, describeEventBusContract } from '../event-bus.contract.js';
-import type { Message } from '../event-bus.js';
+import type { EventBus, Message } from '../event-bus.js';
 import type { TagChangeMessage } from '../messages.js';
 import { TOPICS } from '../topics.js';
 import { openEmbeddedEventBus } from './embedded-event-bus.js';
@@ -67,6 +68,50 @@ describe('the embedded bus', () => {
     await (await consume('h', 0)).caughtUp();
     assert.deepEqual(values(), ['fifth']);
     await bus.close();
+    await place.remove();
+  });
+
+  it('keeps a consumer whose lease ran out from moving offsets', async () => {
+    const place = await createPlace();
+    const publisher = openEmbeddedEventBus(place.folder);
+    // An hour ahead: to this bus every lease of the other has run out.
+    const later = openEmbeddedEventBus(place.folder, { now: () => Date.now() + 3_600_000 });
+    const publish = async (value: string) => {
+      const change: TagChangeMessage = { uid: 'u1', tagCode: 'rt_page', value, changeTimeMs: 1 };
+      await publisher.publish('tag-changes', [{ key: 'u1', value: change }]);
+    };
+    const consume = async (bus: EventBus, hold: Promise<void>) => {
+      const seen: string[] = [];
+      const subscription = await bus.subscribe({
+        topics: ['tag-changes'],
+        group: 'g',
+        start: { from: 'committed' },
+        onBatch: async (messages) => {
+          seen.push(...messages.map(({ value }) => String((value as TagChangeMessage).value)));
+          await hold;
+        },
+        onError: assert.ifError,
+      });
+      return { seen, subscription };
+    };
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await publish('a');
+    const first = await consume(publisher, held);
+    while (first.seen.length === 0) await delay(2);
+    const second = await consume(later, Promise.resolve());
+    await publish('b');
+    await second.subscription.caughtUp();
+    release();
+    await publish('c');
+    await second.subscription.caughtUp();
+    assert.deepEqual(second.seen, ['a', 'b', 'c']);
+    assert.deepEqual(first.seen, ['a']);
+    assert.equal(await first.subscription.lag(), 0);
+    await publisher.close();
+    await later.close();
     await place.remove();
   });
 
