@@ -40,17 +40,22 @@ function trimTrailingZeros(digits: string): string {
   return digits.slice(0, end);
 }
 
+// A table, since BigInt's ** takes several times as long as the multiplication that the power is for.
+const POWERS_OF_TEN = Array.from(
+  { length: MAX_DECIMAL_DIGITS + 1 },
+  (_, exponent) => 10n ** BigInt(exponent),
+);
+
 /** Negative, zero or positive as `a` is less than, equal to or greater than `b`; exact. */
 export function compareDecimals(a: Decimal, b: Decimal): number {
   if (a.approx !== b.approx) return a.approx < b.approx ? -1 : 1;
-  const scale = Math.max(a.scale, b.scale);
-  const left = scaleUp(a, scale);
-  const right = scaleUp(b, scale);
+  const left = a.scale < b.scale ? scaleUp(a, b.scale) : a.unscaled;
+  const right = b.scale < a.scale ? scaleUp(b, a.scale) : b.unscaled;
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-function scaleUp(value: Decimal, scale: number): bigint {
-  return scale === value.scale ? value.unscaled : value.unscaled * 10n ** BigInt(scale - value.scale);
+function scaleUp({ unscaled, scale }: Decimal, toScale: number): bigint {
+  return unscaled * (POWERS_OF_TEN[toScale - scale] ?? 10n ** BigInt(toScale - scale));
 }
 
 /** The one shortest text of the value: `-12.5`, `0`, `0.001`. */
