@@ -5,7 +5,7 @@
  */
 import { complement, type Range, type RangeSet } from '../ranges.js';
 import type { Dialect } from './dialect.js';
-import { FALSE, joinNodes, leaf, type SqlNode } from './sql-tree.js';
+import { FALSE, joinNodes, leaf, printOnOneLine, type SqlNode } from './sql-tree.js';
 
 export interface Axis<T> {
   /**
@@ -48,32 +48,48 @@ export function hasValue<T>({ guards, value }: Axis<T>): SqlNode {
   return { kind: 'coalesce', parts: [known, FALSE] };
 }
 
-/** Is the value in the list? Values that are written alike are listed once. */
+/** Is the value in the list? NULL where there is none. Values that are written alike are listed once. */
 export function isInList<T>(
-  { value, literal }: Axis<T>,
+  axis: Axis<T>,
   dialect: Dialect,
   values: readonly T[],
   negated: boolean,
 ): SqlNode {
+  const { value, literal } = axis;
   const literals = [...new Set(values.map(literal))];
   const [only] = literals;
-  return leaf(
-    only !== undefined && literals.length === 1
-      ? `${value} ${negated ? '<>' : '='} ${only}`
-      : dialect.isIn(value, literals, negated),
-  );
+  if (only !== undefined && literals.length === 1) {
+    return guard(axis, leaf(`${value} ${negated ? '<>' : '='} ${only}`));
+  }
+  // The guards go inside: an engine may turn a list into a join, and then computes what it looks up for all rows,
+  // whatever CASE the lookup is in.
+  const looked = printOnOneLine(guard(axis, leaf(value)));
+  const { longList } = dialect;
+  const list =
+    longList === null || literals.length < longList.from ? literals.join(', ') : longList.rows(literals);
+  return leaf(`${looked} ${negated ? 'NOT IN' : 'IN'} (${list})`);
 }
 
 /** More ranges than this are searched by halves. */
 const MAX_RANGES_IN_A_ROW = 8;
 
 /** Is the value in the set? */
-export function isInRanges(axis: OrderedAxis, dialect: Dialect, set: RangeSet<bigint>): SqlNode {
-  const ranges = clip(set, axis);
+export function isInRanges(axis: OrderedAxis, dialect: Dialect, wanted: RangeSet<bigint>): SqlNode {
+  const ranges = clip(wanted, axis);
   const others = complement(ranges);
   if (ranges.length === 0 || others.length === 0) return constant(axis, dialect, others.length === 0);
   const negated = countPieces(axis, others) < countPieces(axis, ranges);
-  return guard(axis, isInPieces(axis, dialect, negated ? others : ranges, negated));
+  const set = negated ? others : ranges;
+  const points = set.flatMap((range) => (isPoint(axis, range) && range.from !== null ? [range.from] : []));
+  const intervals = set.filter((range) => !isPoint(axis, range));
+  const isListed = points.length === 0 ? null : isInList(axis, dialect, points, negated);
+  if (isListed !== null && intervals.length === 0) return isListed;
+  const parts =
+    intervals.length > MAX_RANGES_IN_A_ROW
+      ? [search(axis, intervals, negated)]
+      : intervals.map((interval) => isInInterval(axis, interval, negated));
+  if (isListed !== null) parts.unshift(isListed);
+  return guard(axis, joinNodes(negated ? 'and' : 'or', parts));
 }
 
 /** Bounds that no value is beyond are left out. */
@@ -93,20 +109,6 @@ function countPieces(axis: OrderedAxis, ranges: RangeSet<bigint>): number {
 
 function isPoint({ listable }: OrderedAxis, { from, to }: Range<bigint>): boolean {
   return listable && from !== null && to === from + 1n;
-}
-
-function isInPieces(
-  axis: OrderedAxis,
-  dialect: Dialect,
-  ranges: RangeSet<bigint>,
-  negated: boolean,
-): SqlNode {
-  const points = ranges.flatMap((range) => (isPoint(axis, range) && range.from !== null ? [range.from] : []));
-  const intervals = ranges.filter((range) => !isPoint(axis, range));
-  const parts = points.length === 0 ? [] : [isInList(axis, dialect, points, negated)];
-  if (intervals.length > MAX_RANGES_IN_A_ROW) parts.push(search(axis, intervals, negated));
-  else parts.push(...intervals.map((interval) => isInInterval(axis, interval, negated)));
-  return joinNodes(negated ? 'and' : 'or', parts);
 }
 
 /** The ranges are in order: a comparison leaves half of them. */

@@ -145,7 +145,7 @@ function momentReadings({ sourceField, column }: Tag, dialect: Dialect, zone: Zo
       const withOffset = `replace(${name}, 'Z', '+00:00')`;
       const utc: OrderedAxis = {
         guards: [leaf(dialect.matches(name, OFFSET_TIMESTAMP))],
-        value: `CAST(left(${withOffset}, -6) AS TIMESTAMP) - CAST(right(${withOffset}, 6) AS INTERVAL)`,
+        value: `CAST(left(${withOffset}, -6) AS TIMESTAMP) - CAST(ltrim(right(${withOffset}, 6), '+') AS INTERVAL)`,
         literal: dialect.localTimestamp,
         ...times,
       };

@@ -41,8 +41,8 @@ export interface Dialect {
   readonly byCodePoint: (text: string) => string;
   /** NULL where a column of decimals holds what is no number. */
   readonly numberOrNull: (decimal: string) => string;
-  /** Is the value in the list (or not in it, where negated)? The list has two literals or more. */
-  readonly isIn: (value: string, literals: readonly string[], negated: boolean) => string;
+  /** Lists of `from` literals and more are a subquery that yields `rows`; null where an IN list of any length is fast. */
+  readonly longList: { readonly from: number; readonly rows: (literals: readonly string[]) => string } | null;
   /** What a text that matches NUMBER, of at most 38 significant digits, is compared by … */
   readonly numberOfText: (text: string) => string;
   /** … and what such a text's value is compared with. */
@@ -62,8 +62,6 @@ export const STANDARD = {
   identifier: (name: string) => `"${checkText(name).replaceAll('"', '""')}"`,
   byCodePoint: (text: string) => text,
   numberOrNull: (decimal: string) => decimal,
-  isIn: (value: string, literals: readonly string[], negated: boolean) =>
-    `${value} ${negated ? 'NOT IN' : 'IN'} (${literals.join(', ')})`,
 } as const satisfies Partial<Dialect>;
 
 /** `1998-06-30 10:00:00.5`: to the second at least, without trailing zeros after it. */

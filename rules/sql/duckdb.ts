@@ -21,10 +21,7 @@ export const duckdb = {
   matches: (text, pattern) => `regexp_full_match(${text}, '${pattern}')`,
   startsWith: (text, prefix) => `starts_with(${text}, ${prefix})`,
   contains: (text, part) => `contains(${text}, ${part})`,
-  isIn: (value, literals, negated) =>
-    literals.length < HASHED_LIST_LENGTH
-      ? STANDARD.isIn(value, literals, negated)
-      : `${value} ${negated ? 'NOT IN' : 'IN'} (SELECT unnest([${literals.join(', ')}]))`,
+  longList: { from: HASHED_LIST_LENGTH, rows: (literals) => `SELECT unnest([${literals.join(', ')}])` },
   // No DECIMAL holds all numbers of 38 digits, since the point may be anywhere. So numbers become texts that sort as
   // they do: for 18.5, `1` for not negative, `02` digits before the point, `185`.
   numberOfText: (text) => {

@@ -77,7 +77,7 @@ function compareText(
     case 'NOT BETWEEN':
       return guard(axis, leaf(`${value} ${op} ${first} AND ${second}`));
     default:
-      return guard(axis, isInList(axis, dialect, operands, op === '!=' || op === 'NOT IN'));
+      return isInList(axis, dialect, operands, op === '!=' || op === 'NOT IN');
   }
 }
 

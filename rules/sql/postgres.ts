@@ -19,6 +19,7 @@ export const postgres = {
   contains: (text, part) => `strpos(${text}, ${part}) > 0`,
   byCodePoint: (text) => `${text} COLLATE "C"`,
   numberOrNull: (decimal) => `NULLIF(${decimal}, 'NaN')`,
+  longList: null,
   // NUMERIC takes 16,383 digits after the point at the most, hence without the zeros at the end.
   numberOfText: (text) =>
     `CAST(split_part(${text}, '.', 1) || '.' || rtrim(split_part(${text}, '.', 2), '0') || '0' AS NUMERIC)`,

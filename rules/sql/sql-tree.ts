@@ -54,6 +54,10 @@ export function printSql(node: SqlNode, indent = ''): string {
   }
 }
 
+export function printOnOneLine(node: SqlNode): string {
+  return printFlat(node, Number.POSITIVE_INFINITY) ?? '';
+}
+
 function parenthesise(node: SqlNode, indent: string): string {
   const inner = indent + INDENT;
   return `(\n${inner}${printSql(node, inner)}\n${indent})`;
@@ -81,8 +85,12 @@ function printFlat(node: SqlNode, width: number): string | null {
         ? null
         : wrapFlat(node.part, width, (part) => `CASE WHEN ${guard} THEN ${part} END`);
     }
-    case 'choice':
-      return null;
+    case 'choice': {
+      const parts = [node.test, node.yes, node.no].map((part) => printFlat(part, width));
+      return parts.includes(null)
+        ? null
+        : within(`CASE WHEN ${parts[0]} THEN ${parts[1]} ELSE ${parts[2]} END`);
+    }
     case 'coalesce': {
       const parts = joinFlat(node.parts, ', ', width, false);
       return within(parts === null ? null : `COALESCE(${parts})`);

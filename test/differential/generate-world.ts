@@ -1,0 +1,160 @@
+/** A world: a zone, an anchor, tags, crowds and rows, and as many rules over them as are asked for. */
+import {
+  type Anchor,
+  type CheckedRule,
+  type EvaluationContext,
+  getZone,
+  type ResolvedRule,
+  type Row,
+  RuleChecker,
+  resolveRule,
+  type Tag,
+} from '../../rules/index.js';
+import { type GeneratedTag, generateTags } from './generate-tags.js';
+import { Random } from './random.js';
+import { formatRule, type GeneratedCondition, type GeneratedRule } from './rule-json.js';
+
+/** Gaps and overlaps at midnight, at other hours and of half an hour; a day left out; summer times long gone. */
+export const ZONES = [
+  'Asia/Shanghai',
+  'America/New_York',
+  'America/Sao_Paulo',
+  'Europe/London',
+  'Australia/Lord_Howe',
+  'Asia/Kathmandu',
+  'Pacific/Apia',
+  'America/Havana',
+  'Africa/Casablanca',
+  'UTC',
+] as const;
+
+export interface World {
+  readonly context: EvaluationContext;
+  readonly tags: readonly GeneratedTag[];
+  /** Each may refer to those before it. */
+  readonly crowds: ReadonlyMap<string, GeneratedRule>;
+  readonly rows: readonly Row[];
+}
+
+/** A rule that is valid in its world. */
+export interface WorldRule {
+  readonly rule: GeneratedRule;
+  readonly text: string;
+  readonly checked: CheckedRule;
+  readonly resolved: ResolvedRule;
+}
+
+const CROWDS = 4;
+const NULL_SHARE = 0.1;
+
+export class WorldGenerator {
+  readonly world: World;
+  readonly #random: Random;
+  #checker: RuleChecker;
+
+  constructor(seed: number, number: number, rowCount: number) {
+    const random = new Random(Math.imul(seed, 1_000_003) + number);
+    this.#random = random;
+    const zone = getZone(ZONES[number % ZONES.length] ?? 'UTC');
+    const anchor = pickAnchor(random);
+    const tags = generateTags(random, zone, anchor);
+    const crowds = new Map<string, GeneratedRule>();
+    const context = { zone: zone.name, anchor };
+    this.world = { context, tags, crowds, rows: [] };
+    this.#checker = createChecker(this.world);
+    while (crowds.size < CROWDS) {
+      crowds.set(`crowd_${crowds.size}`, this.#generateNode(2));
+      this.#checker = createChecker(this.world);
+    }
+    const rows = Array.from({ length: rowCount }, () => this.#generateRow());
+    this.world = { ...this.world, rows };
+  }
+
+  generateRule(): WorldRule {
+    const rule = this.#generateNode(this.#random.pick([0, 1, 1, 2, 2, 3, 5]));
+    const valid = checkWith(this.#checker, this.world.context, rule);
+    if (valid === null) throw new Error(`Each condition is valid, and the rule is not: ${formatRule(rule)}`);
+    return valid;
+  }
+
+  #generateRow(): Row {
+    const row = new Map<string, string | null>();
+    for (const { tag, raw } of this.world.tags) {
+      row.set(tag.code, this.#random.chance(NULL_SHARE) ? null : raw());
+    }
+    return row;
+  }
+
+  #generateNode(depth: number): GeneratedRule {
+    const random = this.#random;
+    if (depth === 0) {
+      const crowds = [...this.world.crowds.keys()];
+      if (crowds.length > 0 && random.chance(0.1)) {
+        return { crowdCode: random.pick(crowds), negated: random.chance(0.5) };
+      }
+      return this.#generateCondition();
+    }
+    const deeper = () => this.#generateNode(random.chance(0.6) ? depth - 1 : 0);
+    if (random.chance(0.2)) return { logic: 'NOT', conditions: [deeper()] };
+    return { logic: random.pick(['AND', 'OR']), conditions: random.list(1, 4, deeper) };
+  }
+
+  /** The checker refuses some: bounds that are inverted, relative values that leave the calendar. */
+  #generateCondition(): GeneratedCondition {
+    for (;;) {
+      const condition = this.#draftCondition();
+      if (checkWith(this.#checker, this.world.context, condition) !== null) return condition;
+    }
+  }
+
+  #draftCondition(): GeneratedCondition {
+    const random = this.#random;
+    const { tag, operators, literal } = random.pick(this.world.tags);
+    const op = random.pick(operators);
+    const values = (count: number) => Array.from({ length: count }, literal);
+    switch (op) {
+      case 'IS NULL':
+      case 'IS NOT NULL':
+        return { tagCode: tag.code, op, values: [] };
+      case 'BETWEEN':
+      case 'NOT BETWEEN':
+        return { tagCode: tag.code, op, values: values(2) };
+      case 'IN':
+      case 'NOT IN':
+        return { tagCode: tag.code, op, values: values(random.chance(0.03) ? 150 : random.between(1, 5)) };
+      default:
+        return { tagCode: tag.code, op, values: values(1) };
+    }
+  }
+}
+
+function pickAnchor(random: Random): Anchor {
+  const year = random.pick([1949, 1986, 1998, 2011, 2018, 2024]);
+  const day = Math.floor(Date.UTC(year, random.int(12), random.between(1, 31)) / 86_400_000);
+  return random.chance(0.5)
+    ? { kind: 'dt', day }
+    : { kind: 'at', micros: BigInt(day) * 86_400_000_000n + BigInt(random.int(86_400)) * 1_000_000n };
+}
+
+export function createChecker({
+  tags,
+  crowds,
+  context,
+}: Pick<World, 'tags' | 'crowds' | 'context'>): RuleChecker {
+  const byCode = new Map<string, Tag>(tags.map(({ tag }) => [tag.code, tag]));
+  const texts = new Map([...crowds].map(([code, rule]) => [code, formatRule(rule)]));
+  return new RuleChecker({ tags: byCode, crowds: texts, zone: context.zone });
+}
+
+/** The rule, checked and resolved; null where it is not valid. */
+export function checkIn(world: World, rule: GeneratedRule): WorldRule | null {
+  return checkWith(createChecker(world), world.context, rule);
+}
+
+function checkWith(checker: RuleChecker, context: EvaluationContext, rule: GeneratedRule): WorldRule | null {
+  const text = formatRule(rule);
+  const checked = checker.checkRule(text);
+  if (!checked.ok) return null;
+  const resolved = resolveRule(checked.value, context);
+  return resolved.ok ? { rule, text, checked: checked.value, resolved: resolved.value } : null;
+}
