@@ -1,5 +1,5 @@
 /** From a disagreement to the smallest one like it: fewer conditions, operands, characters and tags. */
-import type { Row } from '../../rules/index.js';
+import { formatDate, formatInstant, type Row } from '../../rules/index.js';
 import { type Contender, compareRules, type Disagreement, noCounts } from './compare.js';
 import { checkIn, type World } from './generate-world.js';
 import { formatRule, type GeneratedRule } from './rule-json.js';
@@ -105,10 +105,11 @@ export function describe({ world, disagreement }: Shrunk, command: string): stri
     anchor === null
       ? null
       : anchor.kind === 'dt'
-        ? { dt: new Date(anchor.day * 86_400_000).toISOString().slice(0, 10) }
-        : { at: new Date(Number(anchor.micros / 1_000n)).toISOString() };
+        ? { dt: formatDate(anchor.day) }
+        : { at: formatInstant(anchor.micros) };
   const used = tags.filter(({ tag }) => usesTag(rule.rule, tag.code, crowds));
   const specCase = [
+    `"name":"${contender} gives the reference's answer"`,
     `"zone":${JSON.stringify(context.zone)}`,
     `"anchor":${JSON.stringify(anchorJson)}`,
     `"tags":${JSON.stringify(used.map(({ fields }) => fields))}`,
