@@ -11,6 +11,7 @@ import {
   INTERNAL_ERROR_BODY,
   INTERNAL_ERROR_HEAD,
   type ListeningTransport,
+  MAX_DISCARDED_BYTES,
   MAX_HEADER_BYTES,
   type ReplyBody,
   type ReplyHead,
@@ -80,11 +81,12 @@ class NodeExchange implements Exchange, Deferred {
     this.isDeferred = true;
     const chunks: Buffer[] = [];
     let size = 0;
+    const declared = Number(this.header('content-length') || 0);
     const tooLarge = (): void => {
-      this.#mustClose = true;
+      this.#mustClose = !(declared > 0 && declared <= MAX_DISCARDED_BYTES);
       onBody(this, 'too_large');
     };
-    if (Number(this.header('content-length') || 0) > maxBytes) {
+    if (declared > maxBytes) {
       tooLarge();
       return;
     }

@@ -222,7 +222,11 @@ export function testTransport(name: string, transport: Transport): void {
     );
     const declared = open().send(post('Content-Length: 1001', 'x'));
     assert.equal((await declared.answer()).body, 'too_large');
-    await declared.closed();
+    // The rest is taken and thrown away, and the connection serves on.
+    assert.equal((await declared.send('x'.repeat(1_000)).send(get('/match?on')).answer()).body, 'GET on ');
+    const endless = open().send(post('Content-Length: 999999999', 'x'));
+    assert.equal((await endless.answer()).body, 'too_large');
+    await endless.closed();
     const chunkedTooLarge = open().send(
       post('Transfer-Encoding: chunked', `3e9\r\n${'x'.repeat(1_001)}\r\n0\r\n\r\n`),
     );

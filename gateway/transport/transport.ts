@@ -30,8 +30,9 @@ export interface Exchange {
   reply(head: ReplyHead, body: ReplyBody): void;
   defer(): Deferred;
   /**
-   * Reads the body, then calls `onBody`. A body of more than `maxBytes` is `too_large`, told as soon as it is known; the
-   * connection closes after that reply. `onBody` is not called when the client goes away.
+   * Reads the body, then calls `onBody`. A body of more than `maxBytes` is `too_large`, told as soon as it is known. What
+   * is left of it is discarded where its length was said and is at most `MAX_DISCARDED_BYTES`, so that the client gets to
+   * read the reply; else the connection closes. `onBody` is not called when the client goes away.
    */
   readBody(maxBytes: number, onBody: (deferred: Deferred, body: Uint8Array | 'too_large') => void): void;
 }
@@ -81,6 +82,7 @@ export interface Transport {
  * with or without 431; uWebSockets.js lets up to 512 KiB pass that come in one piece.
  */
 export const MAX_HEADER_BYTES = 16 * 1024;
+export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 /** A connection that sends or takes nothing for this long is closed. */
 export const IDLE_TIMEOUT_MS = 10_000;
 

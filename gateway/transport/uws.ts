@@ -14,6 +14,7 @@ import {
   INTERNAL_ERROR_BODY,
   INTERNAL_ERROR_HEAD,
   type ListeningTransport,
+  MAX_DISCARDED_BYTES,
   type ReplyBody,
   type ReplyHead,
   type Transport,
@@ -138,6 +139,7 @@ class UwsExchange implements Exchange {
 
   readBody(maxBytes: number, onBody: (deferred: Deferred, body: Uint8Array | 'too_large') => void): void {
     const declared = Number(this.header('content-length') || 0);
+    const isDiscardable = declared > 0 && declared <= MAX_DISCARDED_BYTES;
     const response = this.#held(this.#response);
     const deferred = this.defer();
     const chunks: Buffer[] = [];
@@ -145,7 +147,7 @@ class UwsExchange implements Exchange {
     let isTold = false;
     const tell = (body: Uint8Array | 'too_large'): void => {
       isTold = true;
-      deferred.mustClose = body === 'too_large';
+      deferred.mustClose = body === 'too_large' && !isDiscardable;
       onBody(deferred, body);
     };
     response.onData((chunk, isLast) => {

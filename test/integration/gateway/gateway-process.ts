@@ -1,0 +1,159 @@
+/** Runs the gateway as its parent does, for tests: a child process over a data folder of its own. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findFreePort } from '../../../cli/ports.js';
+import { openEmbeddedEventBus } from '../../../events/embedded/embedded-event-bus.js';
+import type { EventBus } from '../../../events/event-bus.js';
+import { startHeartbeat } from '../../../events/heartbeat.js';
+import { openEmbeddedMembershipStore } from '../../../stores/embedded/embedded-membership-store.js';
+import { openEmbeddedRealtimeTagStore } from '../../../stores/embedded/embedded-realtime-tag-store.js';
+import type { MembershipStore } from '../../../stores/membership-store.js';
+import type { RealtimeTagStore } from '../../../stores/realtime-tag-store.js';
+
+const MAIN = path.resolve(import.meta.dirname, '..', '..', '..', 'gateway', 'main.js');
+const READY_WITHIN_MS = 30_000;
+
+/** Waits for `look` to give something, for at most `withinMs`. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  withinMs = 10_000,
+): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${withinMs} ms`);
+    await sleep(20);
+  }
+}
+
+/** A data folder with its stores and bus, as the platform has them open. */
+export class DataFolder {
+  readonly folder = mkdtempSync(path.join(tmpdir(), 'quanren-gateway-'));
+  readonly memberships: MembershipStore;
+  readonly tags: RealtimeTagStore;
+  readonly bus: EventBus;
+  #stopBeats: (() => Promise<void>) | undefined;
+
+  constructor() {
+    const store = path.join(this.folder, 'store');
+    mkdirSync(store);
+    this.memberships = openEmbeddedMembershipStore(store);
+    this.tags = openEmbeddedRealtimeTagStore(store);
+    this.bus = openEmbeddedEventBus(path.join(this.folder, 'bus'));
+  }
+
+  startBeats(everyMs = 200): void {
+    this.#stopBeats = startHeartbeat(this.bus, { everyMs, onError: () => {} });
+  }
+
+  async stopBeats(): Promise<void> {
+    await this.#stopBeats?.();
+    this.#stopBeats = undefined;
+  }
+
+  async setCrowd(crowdCode: string, status: 'active' | 'paused'): Promise<void> {
+    const value = { crowdCode, status, ruleVersion: 1, rule: '{"tag_code":"age","op":">","value":1}' };
+    await this.bus.publish('crowd-rules', [{ key: crowdCode, value }]);
+  }
+
+  /** To the store, and then to the stream, as every writer does. */
+  async change(
+    uid: string,
+    crowdCode: string,
+    kind: 'enter' | 'leave',
+    changeTimeMs = Date.now(),
+  ): Promise<void> {
+    const change = { uid, crowdCode, kind, changeTimeMs };
+    await this.memberships.apply([change], Date.now());
+    await this.bus.publish('membership-changes', [
+      { key: uid, value: { type: 'membership-changed', ...change } },
+    ]);
+  }
+
+  async remove(): Promise<void> {
+    await this.stopBeats();
+    await Promise.all([this.memberships.close(), this.tags.close(), this.bus.close()]);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export class GatewayProcess {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly metricsPort: number;
+  output = '';
+
+  private constructor(child: ChildProcess, port: number, metricsPort: number) {
+    this.child = child;
+    this.url = `http://127.0.0.1:${port}`;
+    this.metricsPort = metricsPort;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+      });
+    }
+  }
+
+  /** Resolves when it is ready. Rejects with the sentence of `{failed}`. */
+  static async start(data: DataFolder, environment: Record<string, string> = {}): Promise<GatewayProcess> {
+    const [port, metricsPort] = [await findFreePort(), await findFreePort()];
+    const child = fork(MAIN, [], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: {
+        PATH: process.env.PATH,
+        QUANREN_DATA_DIR: data.folder,
+        QUANREN_GATEWAY_PORT: String(port),
+        QUANREN_GATEWAY_METRICS_PORT: String(metricsPort),
+        QUANREN_GATEWAY_WORKERS: '2',
+        QUANREN_GATEWAY_CACHE_ENTRIES: '10000',
+        ...environment,
+      },
+    });
+    const gateway = new GatewayProcess(child, port, metricsPort);
+    const said = await Promise.race([
+      once(child, 'message').then(([message]) => message as { ready?: object; failed?: string }),
+      sleep(READY_WITHIN_MS, { failed: 'it said nothing' }, { ref: false }),
+    ]);
+    if ('failed' in said) {
+      child.kill('SIGKILL');
+      throw new Error(`${said.failed}`);
+    }
+    return gateway;
+  }
+
+  /** Waits until the catalog is loaded, too. */
+  async ready(): Promise<this> {
+    await until('readyz', async () => ((await this.get('/readyz')).status === 200 ? true : undefined));
+    return this;
+  }
+
+  get(target: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(this.url + target, { signal: AbortSignal.timeout(10_000), ...init });
+  }
+
+  async json(target: string): Promise<Record<string, unknown>> {
+    return (await (await this.get(target)).json()) as Record<string, unknown>;
+  }
+
+  /** The value of a series of /metrics as it is written there, with its labels. */
+  async metric(series: string): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${this.metricsPort}/metrics`)).text();
+    const line = text.split('\n').find((each) => each.startsWith(`${series} `));
+    return line === undefined ? Number.NaN : Number(line.slice(series.length + 1));
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const ended = once(this.child, 'exit');
+    this.child.kill('SIGTERM');
+    const force = setTimeout(() => this.child.kill('SIGKILL'), 20_000);
+    await ended;
+    clearTimeout(force);
+  }
+}
