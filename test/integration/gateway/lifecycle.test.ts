@@ -1,0 +1,238 @@
+/** Workers that die are replaced while the others serve; the gateway starts, refuses to start, and stops as it should. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket } from 'undici';
+import { createApiKey } from '../../../auth/api-keys.js';
+import { DataFolder, GatewayProcess, until } from './gateway-process.js';
+
+const data = new DataFolder();
+const gateways: GatewayProcess[] = [];
+after(async () => {
+  for (const gateway of gateways) await gateway.stop();
+  await data.remove();
+});
+await data.setCrowd('vip', 'active');
+await data.memberships.apply(
+  [{ uid: 'u1', crowdCode: 'vip', kind: 'enter', changeTimeMs: Date.now() }],
+  Date.now(),
+);
+data.startBeats();
+
+async function start(environment: Record<string, string> = {}): Promise<GatewayProcess> {
+  const gateway = await (await GatewayProcess.start(data, environment)).ready();
+  gateways.push(gateway);
+  return gateway;
+}
+
+function workersOf(gateway: GatewayProcess): number[] {
+  const pids = execFileSync('ps', ['-o', 'pid=', '--ppid', String(gateway.child.pid)], { encoding: 'utf8' });
+  return pids.trim().split(/\s+/).map(Number);
+}
+
+/** Runs an expression inside a worker, through the inspector that SIGUSR1 opens. */
+async function evaluateIn(gateway: GatewayProcess, pid: number, expression: string): Promise<void> {
+  const from = gateway.output.length;
+  process.kill(pid, 'SIGUSR1');
+  const url = await until(
+    'the inspector',
+    async () => /Debugger listening on (ws:\/\/\S+)/.exec(gateway.output.slice(from))?.[1],
+  );
+  const socket = new WebSocket(url);
+  await new Promise<void>((resolve) => socket.addEventListener('open', () => resolve()));
+  socket.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression } }));
+  await new Promise<void>((resolve) => {
+    socket.addEventListener('message', () => resolve());
+    socket.addEventListener('error', () => resolve());
+    setTimeout(resolve, 500);
+  });
+  socket.close();
+}
+
+const FAULTS: { name: string; expression?: string; signal?: NodeJS.Signals; reason: string }[] = [
+  { name: 'is killed', signal: 'SIGKILL', reason: 'signal' },
+  { name: 'stands still', signal: 'SIGSTOP', reason: 'stuck' },
+  {
+    name: 'throws',
+    expression: "setTimeout(() => { throw new Error('thrown by a worker'); })",
+    reason: 'exit',
+  },
+  { name: 'spins', expression: 'setTimeout(() => { for (;;); })', reason: 'stuck' },
+  {
+    name: 'runs out of memory',
+    expression: 'setTimeout(() => { const all = []; for (;;) all.push(new Array(1000).fill(all.length)); })',
+    reason: 'signal',
+  },
+];
+
+for (const { name, expression, signal, reason } of FAULTS) {
+  test(`a worker that ${name} is replaced while the others serve`, { timeout: 60_000 }, async () => {
+    const gateway = await start({
+      QUANREN_GATEWAY_WORKERS: '3',
+      QUANREN_GATEWAY_WORKER_HEAP_MIB: '64',
+      NODE_OPTIONS: '--inspect-port=0',
+    });
+    const before = workersOf(gateway);
+    assert.equal(before.length, 3);
+    const [victim = 0] = before;
+    const faultAt = Date.now();
+    if (signal !== undefined) process.kill(victim, signal);
+    if (expression !== undefined) await evaluateIn(gateway, victim, expression);
+    let answered = 0;
+    let lost = 0;
+    const replaced = await until(
+      'the replacement',
+      async () => {
+        // One in three connections may meet the broken worker until it is gone: the client tries again.
+        try {
+          const response = await gateway.get('/match?uid=u1', {
+            headers: { connection: 'close' },
+            signal: AbortSignal.timeout(300),
+          });
+          assert.equal(await response.text(), '{"uid":"u1","userCrowds":["vip"],"status":"fresh"}');
+          answered += 1;
+        } catch (error) {
+          if (error instanceof assert.AssertionError) throw error;
+          lost += 1;
+        }
+        const now = workersOf(gateway);
+        return !now.includes(victim) && now.length === 3 ? now : undefined;
+      },
+      20_000,
+    );
+    assert.deepEqual(
+      replaced.filter((pid) => before.includes(pid)),
+      before.slice(1),
+      'the others live on',
+    );
+    assert.ok(answered > 0, `${answered} answered, ${lost} lost`);
+    assert.ok(Date.now() - faultAt < 15_000);
+    await until('all three serve', async () =>
+      (await gateway.metric('quanren_gateway_workers')) === 3 ? true : undefined,
+    );
+    assert.equal(await gateway.metric(`quanren_gateway_worker_restarts_total{reason="${reason}"}`), 1);
+    // The new one knows the catalog and the stream.
+    for (let i = 0; i < 20; i++) {
+      const response = await gateway.get('/match?uid=u1&crowdCode=vip', { headers: { connection: 'close' } });
+      assert.equal(((await response.json()) as { isMatch: boolean }).isMatch, true);
+    }
+    await gateway.stop();
+    assert.equal(gateway.child.exitCode, 0);
+  });
+}
+
+test('SIGTERM: what is in flight is answered, nothing more is accepted, exit 0', async () => {
+  const gateway = await start();
+  const slow = createSlowPost(gateway.url);
+  await sleep(100);
+  gateway.child.kill('SIGTERM');
+  await sleep(300);
+  const late = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+  const [refused] = (await once(late, 'error')) as [NodeJS.ErrnoException];
+  assert.equal(refused.code, 'ECONNREFUSED');
+  assert.match(await slow(), /^HTTP\/1\.1 200 OK[\s\S]*"userCrowds":\["vip"\]/);
+  if (gateway.child.exitCode === null) await once(gateway.child, 'exit');
+  assert.equal(gateway.child.exitCode, 0);
+});
+
+/** A batch whose body comes in two parts: the second when the returned function is called, which gives the answer. */
+function createSlowPost(url: string): () => Promise<string> {
+  const body = '{"uids":["u1"]}';
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.write(
+    `POST /match/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`,
+  );
+  return async () => {
+    let received = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      received += text;
+    });
+    socket.write(body.slice(5));
+    await once(socket, 'close');
+    return received;
+  };
+}
+
+test('a port in use is a clear message with its setting, and no process is left', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const address = taken.address();
+  const port = typeof address === 'object' && address !== null ? String(address.port) : '';
+  await assert.rejects(GatewayProcess.start(data, { QUANREN_GATEWAY_PORT: port }), {
+    message: new RegExp(`Port ${port} .*QUANREN_GATEWAY_PORT`),
+  });
+  await assert.rejects(GatewayProcess.start(data, { QUANREN_GATEWAY_METRICS_PORT: port }), {
+    message: new RegExp(`Port ${port} .*QUANREN_GATEWAY_METRICS_PORT`),
+  });
+  taken.close();
+  const first = await start();
+  await assert.rejects(GatewayProcess.start(data, { QUANREN_GATEWAY_PORT: new URL(first.url).port }), {
+    message: /is in use/,
+  });
+  await first.stop();
+});
+
+test('it listens beyond loopback only with auth and TLS, or by an honest setting', async () => {
+  await assert.rejects(GatewayProcess.start(data, { QUANREN_GATEWAY_HOST: '0.0.0.0' }), {
+    message: /authentication and TLS are off/,
+  });
+  const open = await start({
+    QUANREN_GATEWAY_HOST: '0.0.0.0',
+    QUANREN_UNSAFE_LISTEN_WITHOUT_AUTH_AND_TLS: 'true',
+  });
+  assert.match(open.output, /ANYONE may ask/);
+  await open.stop();
+});
+
+test('with API keys: 401, 403 and 200 as RFC 6750 has them', async () => {
+  const [reader, other] = [createApiKey('app', ['match:read']), createApiKey('writer', ['tags:write'])];
+  const file = path.join(data.folder, 'keys.json');
+  writeFileSync(file, JSON.stringify([reader.entry, other.entry]));
+  const gateway = await start({ QUANREN_AUTH_API_KEYS_FILE: file });
+  const ask = (target: string, key?: string, init: RequestInit = {}) =>
+    gateway.get(target, {
+      ...init,
+      headers: {
+        'content-type': 'application/json',
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      },
+    });
+  const body = '{"uids":["u1"]}';
+  for (const [target, init] of [
+    ['/match?uid=u1', {}],
+    ['/tags?uid=u1', {}],
+    ['/match/batch', { method: 'POST', body }],
+  ] as const) {
+    const missing = await ask(target, undefined, init);
+    assert.equal(missing.status, 401, target);
+    assert.equal(missing.headers.get('www-authenticate'), 'Bearer realm="quanren"');
+    const wrong = await ask(target, `${reader.key.slice(0, -1)}!`, init);
+    assert.equal(wrong.status, 401);
+    assert.match(wrong.headers.get('www-authenticate') ?? '', /error="invalid_token"/);
+    const forbidden = await ask(target, other.key, init);
+    assert.equal(forbidden.status, 403);
+    assert.match(forbidden.headers.get('www-authenticate') ?? '', /insufficient_scope.*match:read/);
+    for (let i = 0; i < 3; i++) assert.equal((await ask(target, reader.key, init)).status, 200, target);
+  }
+  assert.equal((await ask('/healthz')).status, 200);
+  await gateway.stop();
+});
+
+test('through node:http it serves the same, with one worker, and says so', async () => {
+  const gateway = await start({ QUANREN_GATEWAY_TRANSPORT: 'node-http' });
+  for (let i = 0; i < 3; i++)
+    assert.deepEqual(await gateway.json('/match?uid=u1'), {
+      uid: 'u1',
+      userCrowds: ['vip'],
+      status: 'fresh',
+    });
+  assert.equal(workersOf(gateway).length, 1);
+  assert.match(gateway.output, /node:http/);
+  await gateway.stop();
+  assert.equal(gateway.child.exitCode, 0);
+});
