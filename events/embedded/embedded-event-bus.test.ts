@@ -115,6 +115,31 @@ describe('the embedded bus', () => {
     await place.remove();
   });
 
+  it('finds within its timer what nobody rang for', async () => {
+    const place = await createPlace();
+    const bus = await place.open();
+    const seen: string[] = [];
+    const subscription = await bus.subscribe({
+      topics: ['crowd-rules'],
+      group: 'g',
+      start: { from: 'latest' },
+      onBatch: async (messages) => {
+        seen.push(...messages.map(({ key }) => key));
+      },
+      onError: assert.ifError,
+    });
+    await subscription.caughtUp();
+    await place.appendRaw('crowd-rules', 0, 'a', null);
+    const appendedAt = performance.now();
+    while (seen.length === 0) {
+      assert.ok(performance.now() - appendedAt < 3_000);
+      await delay(10);
+    }
+    assert.deepEqual(seen, ['a']);
+    await bus.close();
+    await place.remove();
+  });
+
   it('counts dead letters', async () => {
     const place = await createPlace();
     const counted: string[] = [];

@@ -32,7 +32,7 @@ interface KeyedChange {
 const MAP_SIZE_BYTES = 2 ** 38;
 /** Readers at once: one for each thread that has the table open. */
 const MAX_READERS = 512;
-/** Changes in one transaction: it holds the event loop for some 20 ms, and the write lock as long. */
+/** Changes in one transaction: it holds the event loop, and the write lock, for some 20 ms. */
 const CHANGES_PER_COMMIT = 2_000;
 /** Rows read before the event loop gets its turn. */
 const ROWS_PER_TURN = 1_000;
@@ -85,8 +85,17 @@ export class RowTable {
     checkUid(uid);
     this.#checkOpen();
     if (options?.deadlineMs !== undefined) new Deadline(options.deadlineMs).check();
-    this.#db.resetReadTxn();
-    return decode(this.#db.getBinaryFast(uid) ?? EMPTY);
+    return this.#read(() => decode(this.#db.getBinaryFast(uid) ?? EMPTY));
+  }
+
+  /** From a new snapshot. */
+  #read<R>(read: () => R): R {
+    try {
+      this.#db.resetReadTxn();
+      return read();
+    } catch (cause) {
+      throw unavailable(cause);
+    }
   }
 
   async getMany<R>(
@@ -101,10 +110,12 @@ export class RowTable {
       if (start > 0) await nextTurn();
       this.#checkOpen();
       deadline.check();
-      this.#db.resetReadTxn();
-      for (const uid of uids.slice(start, start + ROWS_PER_TURN)) {
-        answers.push(decode(this.#db.getBinaryFast(uid) ?? EMPTY));
-      }
+      const end = Math.min(start + ROWS_PER_TURN, uids.length);
+      this.#read(() => {
+        for (let i = start; i < end; i += 1) {
+          answers.push(decode(this.#db.getBinaryFast(uids[i] ?? '') ?? EMPTY));
+        }
+      });
     }
     deadline.check();
     return answers;
@@ -171,19 +182,23 @@ export class RowTable {
     let after: string | undefined;
     for (;;) {
       this.#checkOpen();
-      const rows: { uid: string; row: R }[] = [];
-      this.#db.resetReadTxn();
-      // The row where the last turn ended comes again, unless it is gone by now.
-      const range = after === undefined ? {} : { start: after };
-      for (const { key, value } of this.#db.getRange({ ...range, limit: ROWS_PER_TURN + 1 })) {
-        if (key !== after) rows.push({ uid: key, row: decode(value) });
-      }
+      const rows = this.#read(() => this.#rowsAfter(after, decode));
       const last = rows.at(-1);
       if (last === undefined) return;
       yield* rows;
       after = last.uid;
       await nextTurn();
     }
+  }
+
+  #rowsAfter<R>(after: string | undefined, decode: (bytes: Buffer) => R): { uid: string; row: R }[] {
+    const rows: { uid: string; row: R }[] = [];
+    const range = after === undefined ? {} : { start: after };
+    // The row where the last turn ended comes again, unless it is gone by now.
+    for (const { key, value } of this.#db.getRange({ ...range, limit: ROWS_PER_TURN + 1 })) {
+      if (key !== after) rows.push({ uid: key, row: decode(value) });
+    }
+    return rows;
   }
 
   async clear(): Promise<void> {
