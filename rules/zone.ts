@@ -26,6 +26,7 @@ const REGULAR_SINCE_SECONDS = Date.UTC(2100, 0) / 1000;
 const REACH_SECONDS = 2 * SECONDS_PER_DAY;
 const OFFSET_TEXT = /GMT(?:([+-])(\d{1,2}):(\d{2})(?::(\d{2}))?)?$/;
 
+/** By every name that was asked for: settings and options name few. */
 const zones = new Map<string, Zone>();
 
 /** Is it the name of a zone that the runtime knows, as `Asia/Shanghai` or `UTC`? */
@@ -39,10 +40,11 @@ export function getZone(name: string): Zone {
   if (zone === undefined) {
     const format = createFormat(name);
     if (format === null) throw new RangeError(`There is no time zone '${name}'.`);
-    // One zone for all spellings of its name, so that the map is no larger than the runtime's list.
+    // One object for all names of a zone, so that zones can be compared by it.
     const { timeZone } = format.resolvedOptions();
     zone = zones.get(timeZone) ?? new Zone(timeZone, format);
     zones.set(timeZone, zone);
+    zones.set(name, zone);
   }
   return zone;
 }

@@ -134,7 +134,7 @@ ROWS   a file with one row a line, of any length: {"uid": "u1", "tags": {"age": 
 
 Prints "uid<TAB>true", "uid<TAB>false" or "uid<TAB>unknown" for each row, in order; where there are many rules, all rows
 for the first, then all for the second and so on, each line beginning with the rule's number and a tab; with --json
-{"rule":1,"uid":"u1","truth":true}, where null is unknown.
+{"rule":1,"uid":"u1","truth":true}, where null is unknown. Where uids may hold tabs or line ends, use --json.
 ${EXIT_CODES}
 
 Example:
