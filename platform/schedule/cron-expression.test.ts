@@ -200,8 +200,13 @@ describe('a schedule', () => {
           alternativeWeekdays: true,
           sloppyRanges: true,
         });
-        const expected = croner.nextRuns(5, new Date(ms)).map((date) => date.getTime());
-        assert.deepEqual(next(text, 'Asia/Shanghai', ms, expected.length), expected);
+        // Croner knows no last year; Quartz's is 2099.
+        const expected = croner
+          .nextRuns(5, new Date(ms))
+          .map((date) => date.getTime())
+          .filter((time) => time < Date.parse('2100-01-01T00:00:00+08:00'));
+        const found = next(text, 'Asia/Shanghai', ms, 5);
+        assert.deepEqual(found, expected);
       }),
       { numRuns: 300 },
     );
