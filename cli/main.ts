@@ -8,6 +8,9 @@ import { Command, CommanderError } from 'commander';
 import type { ErrorAction } from '../errors/error-codes.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { addCronCommand } from './commands/cron.js';
+import { addCrowdCommand } from './commands/crowd.js';
+import { addGenerateCommand } from './commands/generate.js';
+import { addLoadCommand } from './commands/load.js';
 import { addRulesCommand } from './commands/rules.js';
 import { addSettingsCommand } from './commands/settings.js';
 import { addStartCommand } from './commands/start.js';
@@ -27,6 +30,9 @@ const program = new Command('quanren')
   .showHelpAfterError('(quanren COMMAND --help shows how it is used)');
 
 addStartCommand(program);
+addLoadCommand(program);
+addGenerateCommand(program);
+addCrowdCommand(program);
 addCronCommand(program);
 addSettingsCommand(program);
 addRulesCommand(program);
