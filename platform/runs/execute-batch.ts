@@ -29,7 +29,7 @@ import type { DuckSession } from '../warehouse/duck.js';
 import type { Warehouse } from '../warehouse/warehouse.js';
 import { compileCrowds } from './compile-crowds.js';
 import { exportCrowd, writeCrowdTable } from './crowd-tables.js';
-import { type ComparedCrowd, compareMembers, countDifferences, readChanges } from './membership-diff.js';
+import { ChangeReader, type ComparedCrowd, type CrowdDifference, compareMembers } from './membership-diff.js';
 import {
   listMembershipFiles,
   type MembershipFile,
@@ -159,28 +159,32 @@ class BatchExecution {
     return totals;
   }
 
-  async #updateStore(members: readonly Member[], crowdCount: number) {
-    if (members.length === 0) return new Map<string, { entered: number; left: number }>();
+  async #updateStore(
+    members: readonly Member[],
+    crowdCount: number,
+  ): Promise<ReadonlyMap<string, CrowdDifference>> {
+    if (members.length === 0) return new Map();
     const runs = members.map(({ run }) => run);
     await this.#reach(runs, 'compare');
-    const crowds = await Promise.all(members.map((member) => this.#findBases(member)));
-    const users = await compareMembers(this.#session, crowdCount, crowds);
-    const differences = await countDifferences(this.#session, crowds);
-    const tellsEach = users <= MAX_USERS_TOLD;
-    let written = 0;
+    const crowds: ComparedCrowd[] = [];
+    for (const member of members) crowds.push(await this.#findBases(member));
+    const total = await compareMembers(this.#session, crowdCount, crowds);
+    const tellsEach = total <= MAX_USERS_TOLD;
+    const reader = new ChangeReader(this.#session, crowdCount, crowds);
+    let done = 0;
     let reportedMs = Number.NEGATIVE_INFINITY;
-    for await (const changes of readChanges(this.#session, crowdCount, crowds, CHANGES_PER_BATCH)) {
+    for await (const { changes, users } of reader.batches(CHANGES_PER_BATCH)) {
       await this.#apply(changes);
       if (tellsEach) await this.#tellEach(changes);
-      written += new Set(changes.map(({ uid }) => uid)).size;
+      done += users;
       const nowMs = this.#tools.now();
       if (nowMs - reportedMs < REPORT_INTERVAL_MS) continue;
       reportedMs = nowMs;
       if (!tellsEach) await this.#tellRefresh(crowds);
-      await this.#reach(runs, 'store', { done: written, total: users });
+      await this.#reach(runs, 'store', { done, total });
     }
     if (!tellsEach) await this.#tellRefresh(crowds);
-    return differences;
+    return reader.differences;
   }
 
   /** The files that the store's state of the crowd may come from. */

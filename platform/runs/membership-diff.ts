@@ -57,12 +57,20 @@ function selector(crowds: readonly ComparedCrowd[], column: number): number {
 
 /** A base's rows with its crowds' bits moved to where `members` has them. */
 function printBase({ file, crowds }: Base, parameter: string, columns: readonly number[]): string {
+  const moves = crowds.map(({ crowdCode, position }) => {
+    const fromPosition = file.crowdCodes.indexOf(crowdCode);
+    return { to: crowdBit(position), from: crowdBit(fromPosition), fromPosition };
+  });
   const masks = columns.map((column) => {
-    const ofColumn = crowds
-      .map((crowd) => ({ ...crowdBit(crowd.position), crowdCode: crowd.crowdCode }))
-      .filter((at) => at.column === column)
-      .map(({ bit, crowdCode }) => ({ bit, condition: printIsMember(file.crowdCodes.indexOf(crowdCode)) }));
-    return `${printMask(ofColumn)} AS m${column}`;
+    const ofColumn = moves.filter(({ to }) => to.column === column);
+    // Mostly the same crowds ran together the last time, and all bits lie where they lay.
+    const kept = ofColumn.filter(({ to, from }) => from.column === column && from.bit === to.bit);
+    const moved = ofColumn.filter((move) => !kept.includes(move));
+    const keptBits = kept.reduce((mask, { to }) => mask | to.bit, 0);
+    const movedBits = printMask(
+      moved.map(({ to, fromPosition }) => ({ bit: to.bit, condition: printIsMember(fromPosition) })),
+    );
+    return `${keptBits === 0 ? '' : `(m${column} & ${keptBits}) | `}${movedBits} AS m${column}`;
   });
   return `(SELECT uid, ${masks.join(', ')} FROM read_parquet($${parameter}, hive_partitioning = false))`;
 }
@@ -106,66 +114,75 @@ export async function compareMembers(
   return Number(users);
 }
 
-/** How many entered and left each crowd since its last committed run. */
-export async function countDifferences(
-  session: DuckSession,
-  crowds: readonly ComparedCrowd[],
-): Promise<Map<string, CrowdDifference>> {
-  const counts = crowds.flatMap(({ position }) => {
-    const { column, bit } = crowdBit(position);
-    const is = (mask: string) => `(${mask}${column} & ${bit}) <> 0`;
-    return [
-      `count(*) FILTER (${is('now')} AND NOT ${is('was')}) AS entered${position}`,
-      `count(*) FILTER (${is('was')} AND NOT ${is('now')}) AS left${position}`,
-    ];
-  });
-  if (counts.length === 0) return new Map();
-  const [row = {}] = await session.rows(`SELECT ${counts.join(', ')} FROM changes`);
-  return new Map(
-    crowds.map(({ crowdCode, position }) => [
-      crowdCode,
-      { entered: Number(row[`entered${position}`]), left: Number(row[`left${position}`]) },
-    ]),
-  );
-}
+/** The table `changes` as changes for the store. */
+export class ChangeReader {
+  readonly #session: DuckSession;
+  readonly #columns: readonly number[];
+  /** By mask column. */
+  readonly #crowds: readonly (readonly {
+    bit: number;
+    crowd: ComparedCrowd;
+    difference: Mutable<CrowdDifference>;
+  }[])[];
+  /** By crowd code; complete when the last batch has been read. */
+  readonly differences: ReadonlyMap<string, CrowdDifference>;
 
-/** The changes of the table `changes`, all those of a user in one batch, in batches of about `batchSize`. */
-export async function* readChanges(
-  session: DuckSession,
-  crowdCount: number,
-  crowds: readonly ComparedCrowd[],
-  batchSize: number,
-): AsyncGenerator<MembershipChange[]> {
-  const columns = maskColumns(crowdCount);
-  const byColumn = columns.map((column) =>
-    crowds
-      .map((crowd) => ({ ...crowdBit(crowd.position), crowd }))
-      .filter((at) => at.column === column)
-      .map(({ bit, crowd: { crowdCode, changeTimeMs } }) => ({ bit, crowdCode, changeTimeMs })),
-  );
-  const masks = columns.map((column) => `now${column}, changed${column}`);
-  let batch: MembershipChange[] = [];
-  for await (const chunk of session.chunks(`SELECT uid, ${masks.join(', ')} FROM changes`)) {
-    const uids = chunk.getColumnValues(0) as string[];
-    const values = columns.map((column) => ({
-      now: chunk.getColumnValues(1 + 2 * column) as number[],
-      changed: chunk.getColumnValues(2 + 2 * column) as number[],
-    }));
-    for (const [row, uid] of uids.entries()) {
-      for (const [column, { now, changed }] of values.entries()) {
-        const changedBits = changed[row] ?? 0;
-        if (changedBits === 0) continue;
-        for (const { bit, crowdCode, changeTimeMs } of byColumn[column] ?? []) {
-          if ((changedBits & bit) === 0) continue;
-          const kind = ((now[row] ?? 0) & bit) === 0 ? 'leave' : 'enter';
-          batch.push({ uid, crowdCode, kind, changeTimeMs });
-        }
-      }
-      if (batch.length >= batchSize) {
+  constructor(session: DuckSession, crowdCount: number, crowds: readonly ComparedCrowd[]) {
+    const differences = new Map(crowds.map(({ crowdCode }) => [crowdCode, { entered: 0, left: 0 }]));
+    this.#session = session;
+    this.#columns = maskColumns(crowdCount);
+    this.#crowds = this.#columns.map((column) =>
+      crowds.flatMap((crowd) => {
+        const at = crowdBit(crowd.position);
+        const difference = differences.get(crowd.crowdCode);
+        return at.column === column && difference !== undefined ? [{ bit: at.bit, crowd, difference }] : [];
+      }),
+    );
+    this.differences = differences;
+  }
+
+  /** All changes of a user are in one batch; a batch has about `batchSize` changes. */
+  async *batches(batchSize: number): AsyncGenerator<{ changes: MembershipChange[]; users: number }> {
+    const masks = this.#columns.map((column) => `now${column}, was${column}, changed${column}`);
+    let batch = { changes: [] as MembershipChange[], users: 0 };
+    for await (const chunk of this.#session.chunks(`SELECT uid, ${masks.join(', ')} FROM changes`)) {
+      const uids = chunk.getColumnValues(0) as string[];
+      const values = this.#columns.map((column) => ({
+        now: chunk.getColumnValues(1 + 3 * column) as number[],
+        was: chunk.getColumnValues(2 + 3 * column) as number[],
+        changed: chunk.getColumnValues(3 + 3 * column) as number[],
+      }));
+      for (const [row, uid] of uids.entries()) {
+        for (const [column, { now, was, changed }] of values.entries())
+          this.#addChanges(batch.changes, uid, column, now[row] ?? 0, was[row] ?? 0, changed[row] ?? 0);
+        batch.users += 1;
+        if (batch.changes.length < batchSize) continue;
         yield batch;
-        batch = [];
+        batch = { changes: [], users: 0 };
       }
     }
+    if (batch.users > 0) yield batch;
   }
-  if (batch.length > 0) yield batch;
+
+  #addChanges(
+    changes: MembershipChange[],
+    uid: string,
+    column: number,
+    now: number,
+    was: number,
+    changed: number,
+  ) {
+    if (changed === 0) return;
+    for (const { bit, crowd, difference } of this.#crowds[column] ?? []) {
+      if ((changed & bit) === 0) continue;
+      const isMember = (now & bit) !== 0;
+      const { crowdCode, changeTimeMs } = crowd;
+      changes.push({ uid, crowdCode, kind: isMember ? 'enter' : 'leave', changeTimeMs });
+      if (((now ^ was) & bit) === 0) continue;
+      if (isMember) difference.entered += 1;
+      else difference.left += 1;
+    }
+  }
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
