@@ -94,22 +94,29 @@ function addAnchor(command: Command): Command {
 }
 
 function addCheck(rules: Command): void {
-  addRuleCommand(rules, 'check', 'Says everything that is wrong with rules.')
+  addAnchor(addRuleCommand(rules, 'check', 'Says everything that is wrong with rules.'))
     .addHelpText(
       'after',
       `${INPUTS}
 
 Prints "ok" or "error", after the rule's number and a tab where there are many; with --json
 {"rule":1,"ok":false,"diagnostics":[{"code","severity","pointer","message","hint","file","line"}]}.
+With --dt or --at, relative values are checked under that anchor too.
 ${EXIT_CODES}
 
 Example:
   quanren rules check rule.json --tags tags.json`,
     )
-    .action(async (ruleFile: string, options: RuleOptions) => {
+    .action(async (ruleFile: string, options: AnchoredOptions) => {
       refuseSharedInput(ruleFile, options.tags, options.crowds);
       const output = new LineWriter();
-      const loaded = await loadRules(ruleFile, options, null);
+      const context = readContext(options);
+      const loaded = await loadRules(
+        ruleFile,
+        options,
+        context.zone,
+        context.anchor === null ? null : context,
+      );
       for (const rule of loaded) {
         if (options.json) {
           const diagnostics = rule.ok ? [] : rule.diagnostics;
@@ -142,7 +149,8 @@ Example:
     )
     .action(async (ruleFile: string, options: AnchoredOptions & { rows: string }) => {
       refuseSharedInput(ruleFile, options.tags, options.crowds, options.rows);
-      const loaded = await loadRules(ruleFile, options, readContext(options));
+      const context = readContext(options);
+      const loaded = await loadRules(ruleFile, options, context.zone, context);
       const output = new LineWriter();
       const good = await reportErrors(loaded, options, output);
       const compiled = new CompiledRules(good.map(({ resolved }) => resolved));
@@ -185,7 +193,7 @@ Example:
     .action(async (ruleFile: string, options: AnchoredOptions & { dialect: DialectName }) => {
       refuseSharedInput(ruleFile, options.tags, options.crowds);
       const context = readContext(options);
-      const loaded = await loadRules(ruleFile, options, context);
+      const loaded = await loadRules(ruleFile, options, context.zone, context);
       const output = new LineWriter();
       for (const rule of await reportErrors(loaded, options, output)) {
         const sql = compileToSql(rule.checked, context, DIALECTS[options.dialect]);
@@ -220,7 +228,7 @@ Example:
       refuseSharedInput(ruleFile, options.tags, options.crowds, options.row);
       const context = readContext(options);
       const { uid, row } = await readOneRow(options.row);
-      const loaded = await loadRules(ruleFile, options, context);
+      const loaded = await loadRules(ruleFile, options, context.zone, context);
       const output = new LineWriter();
       for (const rule of await reportErrors(loaded, options, output)) {
         const explanation = explainRule(rule.checked, row, context);
@@ -239,9 +247,9 @@ Example:
 async function loadRules(
   ruleFile: string,
   options: RuleOptions,
+  zone: string,
   context: EvaluationContext | null,
 ): Promise<readonly LoadedRule[]> {
-  const { zone } = context ?? readContext({ tz: options.tz });
   const tags = await readTags(options.tags);
   const crowds = await readCrowds(options.crowds);
   const crowdTexts = new Map([...crowds].map(([code, { text }]) => [code, text]));
