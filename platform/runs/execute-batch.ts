@@ -130,11 +130,12 @@ class BatchExecution {
     const { batchId, dt } = first;
     if (!(await listMembershipFiles(warehouse.files)).includes(batchId)) {
       await this.#reach(runs, 'scan');
-      const { file: profiles } = await warehouse.files.profilePartition(dt);
       const { compiled, refused } = await compileCrowds(catalog, runs, dt);
       for (const { run, reason } of refused) await catalog.runs.fail(run.runId, reason);
       if (compiled.length === 0) return null;
-      await writeMembershipFile(this.#session, warehouse.files, batchId, profiles, compiled);
+      await warehouse.files.readProfiles(dt, ({ file }) =>
+        writeMembershipFile(this.#session, warehouse.files, batchId, file, compiled),
+      );
       onStep('scan');
     }
     return openMembershipFile(this.#session, warehouse.files, batchId);

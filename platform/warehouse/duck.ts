@@ -101,6 +101,8 @@ export class Duck {
       temp_directory: tempDirectory,
       memory_limit: `${memoryLimitBytes}B`,
       threads: String(threads),
+      // The operating system caches files; a second copy would only fill the memory limit.
+      enable_external_file_cache: 'false',
       // Nothing is fetched from the network: what the binary has must do.
       autoinstall_known_extensions: 'false',
     });

@@ -4,7 +4,7 @@
  * that is seen under its name is whole, whenever the process was killed.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { dayOfBusinessDate } from './business-date.js';
@@ -125,6 +125,24 @@ export class WarehouseFiles {
       'not_found',
       `The wide table has ${which}: load purchases or generate users first.`,
     );
+  }
+
+  /**
+   * Reads the partition of a business date, or the newest one, as it is now. DuckDB opens a file once per thread, so one
+   * that is replaced meanwhile would be read half and half: `use` gets a link of its own to the file.
+   */
+  async readProfiles<T>(
+    dt: string | undefined,
+    use: (partition: ProfilePartition) => Promise<T>,
+  ): Promise<T> {
+    const partition = await this.profilePartition(dt);
+    const file = this.temporaryFile();
+    await link(partition.file, file);
+    try {
+      return await use({ ...partition, file });
+    } finally {
+      await rm(file);
+    }
   }
 
   /** Throws `conflict` if the partition already holds users of the other origin. */

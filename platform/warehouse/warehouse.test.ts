@@ -237,6 +237,36 @@ test('synthetic users: the same for the same input, and never in place of real o
   await assert.rejects(warehouse.generateUsers({ ...users, count: 0 }), { code: 'bad_request' });
 });
 
+test('a reader sees a partition as it was or as it is, never half of each', async () => {
+  const dt = '2026-02-28';
+  const countRows = () =>
+    warehouse.files.readProfiles(dt, ({ file }) =>
+      warehouse.session(async (session) => {
+        const [row] = await session.rows(
+          'SELECT count(*) AS rows, count(DISTINCT total_spent) AS amounts FROM read_parquet($file)',
+          { file },
+        );
+        return `${row?.rows} ${row?.amounts}`;
+      }),
+    );
+  const whole = new Set<string>();
+  for (const seed of [1, 2]) {
+    await warehouse.generateUsers({ count: 200_000 + seed, seed, dt });
+    whole.add(await countRows());
+  }
+  assert.equal(whole.size, 2);
+  let isReplacing = true;
+  const replacing = (async () => {
+    for (let seed = 0; seed < 10; seed += 1)
+      await warehouse.generateUsers({ count: 200_001 + (seed % 2), seed: 1 + (seed % 2), dt });
+    isReplacing = false;
+  })();
+  const seen = new Set<string>();
+  while (isReplacing) seen.add(await countRows());
+  await replacing;
+  for (const rows of seen) assert.ok(whole.has(rows), rows);
+});
+
 test('one user’s row, as text, from the newest partition or a given one', async () => {
   const row = await warehouse.readUserRow('00004', '1998-06-30');
   assert.equal(row?.dt, '1998-06-30');
@@ -244,6 +274,6 @@ test('one user’s row, as text, from the newest partition or a given one', asyn
   assert.equal(row?.columns.get('is_premium_user'), 'false');
   assert.equal(row?.columns.get('city'), null);
   assert.equal(await warehouse.readUserRow("x' OR ''='", '1998-06-30'), null);
-  assert.equal(await warehouse.newestDt(), '2026-01-31');
-  assert.equal((await warehouse.readUserRow('syn_00000001'))?.dt, '2026-01-31');
+  assert.equal(await warehouse.newestDt(), '2026-02-28');
+  assert.equal((await warehouse.readUserRow('syn_00000001'))?.dt, '2026-02-28');
 });

@@ -128,23 +128,24 @@ export class Warehouse implements WarehouseService {
     rule: CheckedRule,
     { dt, sampleSize = 10, deadlineMs = PREVIEW_DEADLINE_MS }: PreviewOptions,
   ): Promise<RulePreview> {
-    const partition = await this.files.profilePartition(dt);
-    const printed = printProfileCondition(rule, this.#zone, partition.dt);
-    if (!printed.ok) throw new QuanrenError('invalid_rule', printed.reason);
-    const from = `FROM read_parquet($file, hive_partitioning = false) WHERE ${printed.condition}`;
-    return this.session(async (session) => {
-      const { file } = partition;
-      const [count] = await session.rows(`SELECT count(*) AS users ${from}`, { file }, deadlineMs);
-      const sample = await session.rows(
-        `SELECT uid ${from} LIMIT $sampleSize`,
-        { file, sampleSize },
-        deadlineMs,
-      );
-      return {
-        dt: partition.dt,
-        userCount: Number(count?.users),
-        sampleUids: sample.map(({ uid }) => String(uid)),
-      };
+    return this.files.readProfiles(dt, (partition) => {
+      const printed = printProfileCondition(rule, this.#zone, partition.dt);
+      if (!printed.ok) throw new QuanrenError('invalid_rule', printed.reason);
+      const from = `FROM read_parquet($file, hive_partitioning = false) WHERE ${printed.condition}`;
+      return this.session(async (session) => {
+        const { file } = partition;
+        const [count] = await session.rows(`SELECT count(*) AS users ${from}`, { file }, deadlineMs);
+        const sample = await session.rows(
+          `SELECT uid ${from} LIMIT $sampleSize`,
+          { file, sampleSize },
+          deadlineMs,
+        );
+        return {
+          dt: partition.dt,
+          userCount: Number(count?.users),
+          sampleUids: sample.map(({ uid }) => String(uid)),
+        };
+      });
     });
   }
 
@@ -153,17 +154,18 @@ export class Warehouse implements WarehouseService {
    * `not_found` where there is no such partition.
    */
   async readUserRow(uid: string, dt?: string): Promise<UserRow | null> {
-    const partition = await this.files.profilePartition(dt);
-    const [found] = await this.session((session) =>
-      session.rows(
-        `SELECT ${TAG_COLUMNS.map((column) => `CAST(${column} AS VARCHAR) AS ${column}`).join(', ')}
-        FROM read_parquet($file, hive_partitioning = false) WHERE uid = $uid`,
-        { file: partition.file, uid },
-      ),
-    );
-    if (found === undefined) return null;
-    const columns = new Map(TAG_COLUMNS.map((column) => [column, found[column] as string | null]));
-    return { uid, dt: partition.dt, columns };
+    return this.files.readProfiles(dt, async (partition) => {
+      const [found] = await this.session((session) =>
+        session.rows(
+          `SELECT ${TAG_COLUMNS.map((column) => `CAST(${column} AS VARCHAR) AS ${column}`).join(', ')}
+          FROM read_parquet($file, hive_partitioning = false) WHERE uid = $uid`,
+          { file: partition.file, uid },
+        ),
+      );
+      if (found === undefined) return null;
+      const columns = new Map(TAG_COLUMNS.map((column) => [column, found[column] as string | null]));
+      return { uid, dt: partition.dt, columns };
+    });
   }
 
   close(): void {
