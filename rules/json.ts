@@ -64,7 +64,9 @@ export function readJson(text: string): Result<JsonValue> {
     return { ok: true, value: parseJson(text) };
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    const message = `Not JSON: in line ${lineAt(text, error.offset)}, ${error.message}.`;
+    const line = lineAt(text, error.offset);
+    const where = line === 1 ? `at character ${error.offset + 1}` : `in line ${line}`;
+    const message = `Not JSON: ${where}, ${error.message}.`;
     return { ok: false, diagnostics: [createDiagnostic('json_syntax', '', message)] };
   }
 }
