@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { CrowdSets } from '../cache/crowd-sets.js';
+import { Generations } from '../cache/generations.js';
+import { MembershipCache } from '../cache/membership-cache.js';
+import { hashUid } from '../cache/uid-hash.js';
+import { WorkerStats } from '../metrics/worker-stats.js';
+import { ConcurrencyLimit } from '../read/concurrency-limit.js';
+import { MembershipReader } from '../read/membership-reader.js';
+import type { Exchange, ReplyBody } from '../transport/transport.js';
+import { CrowdCatalog } from './crowd-catalog.js';
+import { FastPath } from './fast-path.js';
+import { MatchService } from './match-service.js';
+import { Responder } from './responder.js';
+import { StreamClock } from './stream-clock.js';
+
+const NOW_MS = 1_800_000_000_000;
+
+function makeWorld() {
+  const generations = new Generations();
+  const stats = new WorkerStats();
+  const catalog = new CrowdCatalog();
+  catalog.apply([
+    ['vip', 'active'],
+    ['big', 'active'],
+    ['asleep', 'paused'],
+  ]);
+  catalog.isLoaded = true;
+  const clock = new StreamClock(5_000);
+  clock.advance(NOW_MS, NOW_MS);
+  const cache = new MembershipCache({
+    entries: 1_000,
+    maxSetBytes: 100_000,
+    ttlMs: 60_000,
+    generations,
+    sets: new CrowdSets(),
+  });
+  const shared = {
+    cache,
+    catalog,
+    clock,
+    limit: new ConcurrencyLimit(),
+    stats,
+    deadlineMs: 1_000,
+    now: () => NOW_MS,
+  };
+  const noCount = () => {};
+  const reader = new MembershipReader({
+    ...shared,
+    generations,
+    source: { getMany: () => new Promise(() => {}) },
+    atTurnEnd: setImmediate,
+    counters: { onBatch: noCount, onCoalesced: noCount, onFill: noCount, onGenerationDrop: noCount },
+  });
+  const service = new MatchService({ ...shared, reader, tags: { get: async () => new Map() } });
+  const store = (uid: string, codes: string[]) => {
+    const bytes = Buffer.from(uid);
+    cache.store(hashUid(uid), bytes, 0, bytes.length, generations.of(hashUid(uid)), codes, NOW_MS);
+  };
+  /** The long way's answer; undefined where it would read the store. */
+  const slowly = (query: string): { status: number; body: string } | undefined => {
+    let answer: { status: number; body: string } | undefined;
+    const exchange = {
+      reply: (head: { status: number }, body: ReplyBody) => {
+        answer = { status: head.status, body: Buffer.from(body).toString() };
+      },
+      defer: () => ({ isOver: false, reply: () => {} }),
+    } as unknown as Exchange;
+    service.match(query, new Responder(stats, 'match', exchange));
+    return answer;
+  };
+  return { fastPath: new FastPath(shared), slowly, store, clock, generations };
+}
+
+test('where the fast path answers, it gives the bytes of the long way', () => {
+  const { fastPath, slowly, store } = makeWorld();
+  const uids = ['u1', 'u2', 'a=b', "it's|(ok)", 'a/b:c@d', 'x'.repeat(46)];
+  for (const [i, uid] of uids.entries()) store(uid, [[], ['vip'], ['big', 'vip']][i % 3] ?? []);
+  let answered = 0;
+  const uid = fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom(...uids) },
+    fc.constantFrom('unknown', 'a%20b', 'a+b', '圈', 'x'.repeat(47), ''),
+    fc.string(),
+  );
+  const rest = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom('', '&crowdCode=vip', '&crowdCode=big') },
+    fc.constantFrom('&crowdCode=asleep', '&crowdCode=none', '&crowdCode='),
+    fc.constantFrom(
+      '&crowdCode=vip&uid=u2',
+      '&crowdCode=vip&x=1',
+      '&x=1',
+      '&',
+      '&crowdCode=v%69p',
+      '&CrowdCode=vip',
+    ),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom('uid=', 'uid=', 'uid=', 'uid=', 'UID=', '%75id=', ''),
+      uid,
+      rest,
+      (name, value, tail) => {
+        const query = name + value + tail;
+        const fast = fastPath.answer(query, NOW_MS);
+        if (fast === undefined) return;
+        answered += 1;
+        assert.deepEqual(slowly(query), { status: 200, body: Buffer.from(fast).toString() });
+      },
+    ),
+    { numRuns: 5_000 },
+  );
+  assert.ok(answered > 300, `${answered} answered`);
+});
+
+test('it answers what programs send, and leaves the rest', () => {
+  const { fastPath, store, clock, generations } = makeWorld();
+  store('u1', ['big', 'vip']);
+  store('u2', []);
+  const answer = (query: string, atMs = NOW_MS) => {
+    const bytes = fastPath.answer(query, atMs);
+    return bytes === undefined ? undefined : Buffer.from(bytes).toString();
+  };
+  assert.equal(answer('uid=u1'), '{"uid":"u1","userCrowds":["big","vip"],"status":"fresh"}');
+  assert.equal(fastPath.wasNegative, false);
+  assert.equal(answer('uid=u2'), '{"uid":"u2","userCrowds":[],"status":"fresh"}');
+  assert.equal(fastPath.wasNegative, true);
+  assert.equal(
+    answer('uid=u1&crowdCode=vip'),
+    '{"uid":"u1","crowdCode":"vip","isMatch":true,"status":"fresh"}',
+  );
+  assert.equal(
+    answer('uid=u2&crowdCode=vip'),
+    '{"uid":"u2","crowdCode":"vip","isMatch":false,"reason":"not_member","status":"fresh"}',
+  );
+  for (const query of ['uid=u3', 'uid=', 'uid=u%31', 'crowdCode=vip&uid=u1', 'uid=u1&crowdCode=asleep', ''])
+    assert.equal(answer(query), undefined, query);
+  assert.equal(answer('uid=u1', NOW_MS + 5_001), undefined, 'stale');
+  clock.advance(NOW_MS + 60_000, NOW_MS + 60_000);
+  assert.equal(answer('uid=u1', NOW_MS + 60_000), undefined, 'older than the ttl');
+  generations.moveAll();
+  assert.equal(answer('uid=u1'), undefined, 'changed');
+});

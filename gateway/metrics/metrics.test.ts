@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { MAIN_METRICS, WORKER_METRICS, type WorkerMetric } from './definitions.js';
+import { addStats, createRegistry, type MetricsSource } from './exposition.js';
+import { STATS_SIZE, WorkerStats } from './worker-stats.js';
+
+test('docs/metrics.md has every metric with its type, labels and meaning, and no other', () => {
+  const file = path.resolve(import.meta.dirname, '..', '..', '..', 'docs', 'metrics.md');
+  const documented = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  const workers = (Object.values(WORKER_METRICS) as WorkerMetric[]).map((metric) => [
+    `\`${metric.name}\``,
+    metric.type,
+    metric.type === 'gauge' ? 'worker' : Object.keys(metric.labels).join(', '),
+    metric.help,
+  ]);
+  assert.deepEqual(documented.slice(0, workers.length), workers);
+  const mains = Object.values(MAIN_METRICS).map(({ name, type, help }) => [`\`${name}\``, type, help]);
+  assert.deepEqual(
+    documented.slice(workers.length).map(([name, type, , help]) => [name, type, help]),
+    mains,
+  );
+});
+
+function sourceOf(workers: WorkerStats[], departed = new Float64Array(STATS_SIZE)): MetricsSource {
+  return {
+    workers: new Map(workers.map((stats, i) => [i, stats.values])),
+    departed,
+    restarts: new Map([['stuck', 2]]),
+    streamMessages: new Map(),
+    stalenessSeconds: 1.5,
+    crowds: new Map([['active', 8]]),
+    build: { version: '1', node: '20', transport: 'uws' },
+  };
+}
+
+test('counters and histograms add up over workers, living and gone; gauges stay apart', async () => {
+  const [first, second, gone] = [new WorkerStats(), new WorkerStats(), new WorkerStats()];
+  for (const stats of [first, second, gone]) {
+    stats.countHit(true);
+    stats.countRequest('tags', 'overloaded');
+    stats.observeDuration('match', 0.0001);
+    stats.observeDuration('match', 0.0002, 64);
+    stats.observeDuration('match', 9);
+    stats.set('limit', 100);
+  }
+  const departed = new Float64Array(STATS_SIZE);
+  addStats(departed, gone.values);
+  const text = await createRegistry(() => sourceOf([first, second], departed)).metrics();
+  const has = (line: string) => assert.ok(text.split('\n').includes(line), `${line} is not in\n${text}`);
+  has('quanren_gateway_requests_total{endpoint="match",outcome="ok"} 3');
+  has('quanren_gateway_requests_total{endpoint="tags",outcome="overloaded"} 3');
+  has('quanren_gateway_cache_hits_total 3');
+  has('quanren_gateway_cache_negative_hits_total 3');
+  has('quanren_gateway_request_duration_seconds_bucket{endpoint="match",le="0.0001"} 3');
+  has('quanren_gateway_request_duration_seconds_bucket{endpoint="match",le="0.00025"} 195');
+  has('quanren_gateway_request_duration_seconds_bucket{endpoint="match",le="2.5"} 195');
+  has('quanren_gateway_request_duration_seconds_bucket{endpoint="match",le="+Inf"} 198');
+  has('quanren_gateway_request_duration_seconds_count{endpoint="match"} 198');
+  has('quanren_gateway_store_concurrency_limit{worker="1"} 100');
+  has('quanren_gateway_worker_restarts_total{reason="stuck"} 2');
+  has('quanren_gateway_workers 2');
+  const sum = /duration_seconds_sum\{endpoint="match"\} (\S+)/.exec(text)?.[1];
+  assert.ok(Math.abs(Number(sum) - 3 * (0.0001 + 64 * 0.0002 + 9)) < 1e-9);
+});
