@@ -70,7 +70,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^dist/|node_modules/(uws-node20|uws-node24))' },
+    exclude: { path: '(^dist/|^bench/k6/|node_modules/(uws-node20|uws-node24))' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: 'specify',
     enhancedResolveOptions: {

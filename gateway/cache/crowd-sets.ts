@@ -36,14 +36,9 @@ export class CrowdSets {
     return this.#byId[id] as CrowdSet;
   }
 
-  /** What keeping this set would add. */
-  costBytes(sortedCodes: readonly string[]): number {
-    return this.#byKey.has(sortedCodes.join()) ? 0 : sizeOf(sortedCodes);
-  }
-
-  /** One reference more. `sortedCodes` without repeats. */
+  /** One reference more, for `release` to take back. `sortedCodes` without repeats. */
   acquire(sortedCodes: readonly string[]): CrowdSet {
-    const key = sortedCodes.join();
+    const key = sortedCodes.length === 1 ? (sortedCodes[0] as string) : sortedCodes.join();
     let set = this.#byKey.get(key);
     if (set === undefined) {
       set = {

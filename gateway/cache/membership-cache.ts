@@ -89,13 +89,17 @@ export class MembershipCache {
     nowMs: number,
   ): boolean {
     if (length > MAX_CACHED_UID_BYTES || this.#generations.of(hash) !== generation) return false;
-    if (!this.#makeRoomForSet(sortedCodes)) return false;
+    const set = this.#sets.acquire(sortedCodes);
+    if (!this.#hasRoomForSets()) {
+      this.#sets.release(set.id);
+      return false;
+    }
     let line = this.#locate(hash, bytes, from, length);
     if (line < 0) line = this.#claim(hash, nowMs);
     else this.#sets.release(this.#setIdOf(line));
     const start = line * LINE_BYTES;
     this.#ints[line * 16 + GENERATION] = generation;
-    this.#ints[line * 16 + SET_ID] = this.#sets.acquire(sortedCodes).id;
+    this.#ints[line * 16 + SET_ID] = set.id;
     this.#floats[line * 8 + FILLED_AT] = nowMs;
     this.#bytes[start + USED] = 0;
     this.#bytes[start + UID_LENGTH] = length;
@@ -171,13 +175,13 @@ export class MembershipCache {
     }
   }
 
-  #makeRoomForSet(sortedCodes: readonly string[]): boolean {
-    const cost = this.#sets.costBytes(sortedCodes);
-    for (let i = 0; i < SET_EVICTIONS && this.#sets.sizeBytes + cost > this.#maxSetBytes; i++) {
+  /** Whether the sets are within their bound, after some buckets were emptied where they were not. */
+  #hasRoomForSets(): boolean {
+    for (let i = 0; i < SET_EVICTIONS && this.#sets.sizeBytes > this.#maxSetBytes; i++) {
       this.#emptyBucket(this.#sweep);
       this.#sweep = (this.#sweep + 1) % this.#buckets;
     }
-    return cost === 0 || this.#sets.sizeBytes + cost <= this.#maxSetBytes;
+    return this.#sets.sizeBytes <= this.#maxSetBytes;
   }
 
   #emptyBucket(bucket: number): void {

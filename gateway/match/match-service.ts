@@ -152,7 +152,7 @@ export class MatchService {
     }
     stats.add('misses');
     responder.defer();
-    reader.read(uid, hash, done);
+    reader.read(uid, bytes, hash, done);
   }
 
   /** What is known of a crowd that has no members to look for. */

@@ -126,7 +126,7 @@ async function runSchedule(seed: number): Promise<{ fills: number; drops: number
     const uid = uids[random(uids.length)] as string;
     const askedAt = step;
     const told = !untold.includes(uid);
-    reader.read(uid, hashUid(uid), (outcome: ReadOutcome) => {
+    reader.read(uid, Buffer.from(uid), hashUid(uid), (outcome: ReadOutcome) => {
       assert.ok(Array.isArray(outcome));
       const valid = new Set<string | undefined>();
       // If all changes had been told when it was asked, the answer must be of then or later.
@@ -189,7 +189,8 @@ test('reads of one turn go together; those of one user are one', async () => {
   };
   const { reader, find, counts } = makeWorld(source, (run) => due.push(run));
   const answers: ReadOutcome[] = [];
-  for (const uid of ['u1', 'u2', 'u1', 'u3']) reader.read(uid, hashUid(uid), (o) => answers.push(o));
+  for (const uid of ['u1', 'u2', 'u1', 'u3'])
+    reader.read(uid, Buffer.from(uid), hashUid(uid), (o) => answers.push(o));
   assert.equal(due.length, 1);
   due[0]?.();
   await settle();
@@ -208,7 +209,8 @@ test('a store that fails is an error for each who waits, and is asked again', as
     },
   };
   const { reader, find } = makeWorld(source, setImmediate);
-  const ask = () => new Promise<ReadOutcome>((resolve) => reader.read('u1', hashUid('u1'), resolve));
+  const ask = () =>
+    new Promise<ReadOutcome>((resolve) => reader.read('u1', Buffer.from('u1'), hashUid('u1'), resolve));
   const [first, second] = await Promise.all([ask(), ask()]);
   assert.ok(first instanceof QuanrenError && second instanceof QuanrenError);
   assert.equal(first.code, 'unavailable');
@@ -222,7 +224,8 @@ test('beyond the limit reads are refused at once', () => {
   const limit = new ConcurrencyLimit();
   const { reader } = makeWorld({ getMany: () => new Promise(() => {}) }, () => {}, limit);
   const refused: ReadOutcome[] = [];
-  for (let i = 0; i < limit.limit + 5; i++) reader.read(`u${i}`, hashUid(`u${i}`), (o) => refused.push(o));
+  for (let i = 0; i < limit.limit + 5; i++)
+    reader.read(`u${i}`, Buffer.from(`u${i}`), hashUid(`u${i}`), (o) => refused.push(o));
   assert.equal(refused.length, 5);
   assert.ok(refused.every((o) => o instanceof QuanrenError && o.code === 'overloaded'));
 });

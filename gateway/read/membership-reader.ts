@@ -43,6 +43,7 @@ export interface MembershipReaderOptions {
 
 interface Flight {
   readonly uid: string;
+  readonly bytes: Uint8Array;
   readonly hash: number;
   readonly generation: number;
   readonly waiters: ((outcome: ReadOutcome) => void)[];
@@ -66,8 +67,8 @@ export class MembershipReader {
     this.#options = options;
   }
 
-  /** Calls `done` once, later or (refused) at once. `hash` is the uid's. */
-  read(uid: string, hash: number, done: (outcome: ReadOutcome) => void): void {
+  /** Calls `done` once, later or (refused) at once. `bytes` is the uid in UTF-8, `hash` its hash. */
+  read(uid: string, bytes: Uint8Array, hash: number, done: (outcome: ReadOutcome) => void): void {
     const { generations, limit, counters, atTurnEnd } = this.#options;
     const generation = generations.of(hash);
     const under = this.#flights.get(uid);
@@ -86,23 +87,25 @@ export class MembershipReader {
       return;
     }
     this.#waiters += 1;
-    const flight: Flight = { uid, hash, generation, waiters: [done] };
+    const flight: Flight = { uid, bytes, hash, generation, waiters: [done] };
     this.#flights.set(uid, flight);
     this.#queue.push(flight);
-    if (this.#queue.length >= MAX_BATCH) this.#flush();
-    else if (!this.#isFlushDue) {
-      this.#isFlushDue = true;
-      atTurnEnd(() => {
-        this.#isFlushDue = false;
-        this.#flush();
-      });
-    }
+    // Never within the turn, however long the queue: a store that answers at once would have replies written while
+    // uWebSockets.js still holds its one write buffer for another connection, and each header would be a packet.
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    atTurnEnd(() => {
+      this.#isFlushDue = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {
-    const batch = this.#queue;
+    const queue = this.#queue;
     this.#queue = [];
-    if (batch.length > 0) void this.#run(batch);
+    for (let start = 0; start < queue.length; start += MAX_BATCH) {
+      void this.#run(queue.slice(start, start + MAX_BATCH));
+    }
   }
 
   async #run(batch: readonly Flight[]): Promise<void> {
@@ -136,10 +139,9 @@ export class MembershipReader {
     const { cache, generations, counters, now } = this.#options;
     if (this.#flights.get(flight.uid) === flight) this.#flights.delete(flight.uid);
     if (!(outcome instanceof QuanrenError)) {
-      const bytes = Buffer.from(flight.uid);
-      if (generations.of(flight.hash) !== flight.generation) counters.onGenerationDrop();
-      else if (cache.store(flight.hash, bytes, 0, bytes.length, flight.generation, outcome, now()))
-        counters.onFill();
+      const { hash, bytes, generation } = flight;
+      if (generations.of(hash) !== generation) counters.onGenerationDrop();
+      else if (cache.store(hash, bytes, 0, bytes.length, generation, outcome, now())) counters.onFill();
     }
     this.#waiters -= flight.waiters.length;
     for (const done of flight.waiters) done(outcome);

@@ -29,6 +29,8 @@ const LONGEST_DELAY_MS = 5_000;
 const STEADY_AFTER_MS = 30_000;
 /** Deaths in a row, none of them after a steady life, until the whole gateway gives up and its parent decides. */
 const MAX_DEATHS_IN_A_ROW = 20;
+/** Requests leave only short-lived objects: the more room those have, the fewer are copied before they die. */
+const YOUNG_SPACE_MIB = 32;
 
 /** `stuck`: silent for `DEAD_AFTER_MS`; `backlog`: too slow for the stream; `exit`, `signal`: it died by itself. */
 export type DeathReason = 'stuck' | 'backlog' | 'exit' | 'signal';
@@ -114,7 +116,7 @@ export class WorkerPool {
     const { module, heapMib, workerOptions, snapshot, onWarning } = this.#options;
     const child = fork(module, [], {
       serialization: 'advanced',
-      execArgv: [`--max-old-space-size=${heapMib}`],
+      execArgv: [`--max-old-space-size=${heapMib}`, `--max-semi-space-size=${YOUNG_SPACE_MIB}`],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const nowMs = Date.now();

@@ -3,7 +3,8 @@
  * cache of 16 users, so that nearly every request reads LMDB). Servers run on core 0, wrk on core 1; one server is under
  * load at a time. CPU is user and system time of the server's processes from /proc/PID/stat.
  *
- *   node dist/bench/gateway/gateway.bench.js [--users 1000000] [--seconds 5] [--rounds 5]
+ *   npm run bench -- gateway
+ *   node dist/bench/gateway.bench.js [--users 1000000] [--seconds 5] [--rounds 5]
  *
  * Needs Linux, taskset (util-linux) and wrk (Debian: apt install wrk).
  */
@@ -13,8 +14,8 @@ import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { findFreePort } from '../../cli/ports.js';
-import { DataFolder, until } from '../../test/integration/gateway/gateway-process.js';
+import { findFreePort } from '../cli/ports.js';
+import { DataFolder, until } from '../test/integration/gateway/gateway-process.js';
 
 const { values } = parseArgs({
   options: {
@@ -37,7 +38,7 @@ const CROWDS = [
   'lost',
   'rich',
 ];
-const DIST = path.resolve(import.meta.dirname, '..', '..');
+const DIST = path.resolve(import.meta.dirname, '..');
 /** USER_HZ, which /proc counts in. */
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
@@ -129,7 +130,7 @@ async function startGateway(name: string, data: DataFolder, cacheEntries: number
 }
 
 async function startBare(): Promise<Server> {
-  const file = path.join(import.meta.dirname, 'bare-uws.js');
+  const file = path.join(import.meta.dirname, 'gateway', 'bare-uws.js');
   const child = spawn('taskset', ['-c', SERVER_CORE, process.execPath, file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
