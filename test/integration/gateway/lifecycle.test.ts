@@ -158,6 +158,19 @@ function createSlowPost(url: string): () => Promise<string> {
   };
 }
 
+test('workers end with a main process that is killed, and the port is free again', async () => {
+  const gateway = await start();
+  const workers = workersOf(gateway);
+  assert.equal(workers.length, 2);
+  gateway.child.kill('SIGKILL');
+  await once(gateway.child, 'exit');
+  const port = new URL(gateway.url).port;
+  const next = await until('another gateway on the port', () =>
+    GatewayProcess.start(data, { QUANREN_GATEWAY_PORT: port }).catch(() => undefined),
+  );
+  gateways.push(next);
+});
+
 test('a port in use is a clear message with its setting, and no process is left', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
