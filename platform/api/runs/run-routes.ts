@@ -1,0 +1,190 @@
+/** Runs: ask for one (202, with where to follow it), list, and see how far one is. */
+import path from 'node:path';
+import type { FastifyRequest } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { isLoopback } from '../../../auth/exposure.js';
+import type { CrowdRun, ExportRequest } from '../../../catalog/types.js';
+import { QuanrenError } from '../../../errors/quanren-error.js';
+import type { App } from '../../http/app-types.js';
+import { nameOf } from '../../http/authentication.js';
+import { requireDt } from '../../http/dates.js';
+import { NUMBER_KEY, toPageRequest, toPageView } from '../../http/paging.js';
+import {
+  BODY_PROBLEMS,
+  body,
+  Code,
+  Dt,
+  Id,
+  Instant,
+  nullable,
+  PagingProperties,
+  pageOf,
+  problems,
+  text,
+} from '../../http/schemas.js';
+import type { PlatformServices, RunRequest } from '../../services.js';
+
+const RunStatus = Type.Union([
+  Type.Literal('queued'),
+  Type.Literal('running'),
+  Type.Literal('committed'),
+  Type.Literal('failed'),
+]);
+const ExportBody = body({
+  format: Type.Union([Type.Literal('csv'), Type.Literal('parquet')]),
+  folder: Type.Optional(text(1_000, 1)),
+});
+const OneRunBody = Type.Union([
+  body({ dt: Type.Optional(Dt), export: Type.Optional(ExportBody) }),
+  Type.Null(),
+]);
+const RunsBody = body({
+  crowdCodes: Type.Optional(Type.Array(Code, { maxItems: 10_000, uniqueItems: true })),
+  dt: Type.Optional(Dt),
+  export: Type.Optional(ExportBody),
+});
+
+const RunView = Type.Object({
+  runId: Type.Integer(),
+  batchId: Type.String({ description: 'Runs asked for together share one scan.' }),
+  crowdCode: Code,
+  ruleVersion: Type.Integer(),
+  dt: Dt,
+  status: RunStatus,
+  cause: Type.Union([Type.Literal('manual'), Type.Literal('schedule'), Type.Literal('demo')]),
+  requestedBy: Type.String(),
+  requestedAt: Instant,
+  startedAt: nullable(Instant),
+  finishedAt: nullable(Instant),
+  durationMs: nullable(Type.Integer()),
+  changeTimeMs: nullable(Type.Integer()),
+  updatesStore: nullable(Type.Boolean()),
+  step: nullable(Type.String()),
+  progress: nullable(Type.Object({ done: Type.Integer(), total: Type.Integer() })),
+  counts: nullable(Type.Object({ entered: Type.Integer(), left: Type.Integer(), total: Type.Integer() })),
+  error: nullable(Type.String()),
+  export: nullable(Type.Object({ format: Type.String(), folder: Type.String() })),
+});
+
+function toRunView(run: CrowdRun): Static<typeof RunView> {
+  const { startedAt, finishedAt } = run;
+  return {
+    ...run,
+    requestedAt: run.requestedAt.toISOString(),
+    startedAt: startedAt?.toISOString() ?? null,
+    finishedAt: finishedAt?.toISOString() ?? null,
+    durationMs: startedAt === null || finishedAt === null ? null : finishedAt.getTime() - startedAt.getTime(),
+  };
+}
+
+export function addRunRoutes(app: App, { catalog, runs }: PlatformServices, exportFolder: string): void {
+  const start = (
+    request: FastifyRequest,
+    crowdCodes: readonly string[],
+    wanted: { readonly dt?: string; readonly export?: Static<typeof ExportBody> },
+  ): Promise<readonly CrowdRun[]> => {
+    const order: RunRequest = { crowdCodes, cause: 'manual', requestedBy: nameOf(request) };
+    return runs.start({
+      ...order,
+      ...(wanted.dt === undefined ? {} : { dt: requireDt(wanted.dt) }),
+      ...(wanted.export === undefined ? {} : { export: toExport(request, wanted.export, exportFolder) }),
+    });
+  };
+
+  app.post(
+    '/crowds/:crowdCode/runs',
+    {
+      config: { scope: 'crowds:run' },
+      schema: {
+        summary: 'Compute a crowd; Location is the run to follow',
+        tags: ['runs'],
+        params: Type.Object({ crowdCode: Code }),
+        body: OneRunBody,
+        response: { 202: RunView, ...BODY_PROBLEMS, ...problems('404', '409') },
+      },
+    },
+    async (request, reply) => {
+      const [run] = await start(request, [request.params.crowdCode], request.body ?? {});
+      if (run === undefined) throw new Error('a run was asked for and none was made');
+      reply.code(202).header('Location', `/runs/${run.runId}`);
+      return toRunView(run);
+    },
+  );
+
+  app.post(
+    '/runs',
+    {
+      config: { scope: 'crowds:run' },
+      schema: {
+        summary: 'Compute several crowds in one scan, by default all that are active',
+        tags: ['runs'],
+        body: RunsBody,
+        response: {
+          202: Type.Object({ runs: Type.Array(RunView) }),
+          ...BODY_PROBLEMS,
+          ...problems('404', '409'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const started = await start(request, request.body.crowdCodes ?? [], request.body);
+      const [first] = started;
+      if (first !== undefined) reply.header('Location', `/runs?batchId=${first.batchId}`);
+      reply.code(202);
+      return { runs: started.map(toRunView) };
+    },
+  );
+
+  app.get(
+    '/runs',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'Runs, newest first',
+        tags: ['runs'],
+        querystring: Type.Object({
+          ...PagingProperties,
+          crowdCode: Type.Optional(Code),
+          status: Type.Optional(RunStatus),
+          batchId: Type.Optional(Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' })),
+        }),
+        response: { 200: pageOf(RunView), ...problems('400') },
+      },
+    },
+    async ({ query }) =>
+      toPageView(await catalog.runs.list(toPageRequest(query, NUMBER_KEY), query), toRunView),
+  );
+
+  app.get(
+    '/runs/:runId',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'One run, with how far it is',
+        tags: ['runs'],
+        params: Type.Object({ runId: Id }),
+        response: { 200: RunView, ...problems('400', '404') },
+      },
+    },
+    async ({ params }) => toRunView(await catalog.runs.get(params.runId)),
+  );
+}
+
+/** Someone on another machine does not choose where this one writes. */
+function toExport(
+  request: FastifyRequest,
+  { format, folder }: Static<typeof ExportBody>,
+  exportFolder: string,
+): ExportRequest {
+  if (folder === undefined) return { format, folder: exportFolder };
+  if (!isLoopback(request.ip)) {
+    throw new QuanrenError(
+      'forbidden',
+      'Only a caller on the platform’s own machine may name the export folder.',
+    );
+  }
+  if (!path.isAbsolute(folder)) {
+    throw new QuanrenError('bad_request', 'The export folder must be an absolute path.');
+  }
+  return { format, folder: path.normalize(folder) };
+}

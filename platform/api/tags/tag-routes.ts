@@ -1,0 +1,94 @@
+/** Tags: list, get, put, delete. If-Match is honoured where it is sent. */
+import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { Catalog } from '../../../catalog/catalog.js';
+import type { TagChange } from '../../../catalog/tags.js';
+import type { App } from '../../http/app-types.js';
+import { nameOf } from '../../http/authentication.js';
+import { CODE_KEY, toPageRequest, toPageView } from '../../http/paging.js';
+import { expectVersion, readPrecondition, toEntityTag } from '../../http/preconditions.js';
+import { BODY_PROBLEMS, PagingProperties, pageOf, problems } from '../../http/schemas.js';
+import { findOrUndefined } from '../find-or-undefined.js';
+import { TagBody, TagFilter, TagParams, TagView, toTagDefinition, toTagView } from './tag-schemas.js';
+
+export function addTagRoutes(app: App, catalog: Catalog): void {
+  const changeOf = async (request: FastifyRequest, tagCode: string): Promise<TagChange> => {
+    const precondition = readPrecondition(request.headers);
+    const principal = nameOf(request);
+    if (precondition.kind === 'none') return { principal, expected: 'any' };
+    const current = await findOrUndefined(() => catalog.tags.get(tagCode));
+    return { principal, expected: expectVersion(precondition, current?.version) };
+  };
+
+  app.get(
+    '/tags',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'Tags by code',
+        tags: ['tags'],
+        querystring: Type.Object({ ...PagingProperties, ...TagFilter }),
+        response: { 200: pageOf(TagView), ...problems('400') },
+      },
+    },
+    async ({ query }) =>
+      toPageView(await catalog.tags.list(toPageRequest(query, CODE_KEY), query), toTagView),
+  );
+
+  app.get(
+    '/tags/:tagCode',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'One tag',
+        tags: ['tags'],
+        params: TagParams,
+        response: { 200: TagView, ...problems('400', '404') },
+      },
+    },
+    async ({ params }, reply) => {
+      const tag = await catalog.tags.get(params.tagCode);
+      reply.header('ETag', toEntityTag(tag.version));
+      return toTagView(tag);
+    },
+  );
+
+  app.put(
+    '/tags/:tagCode',
+    {
+      config: { scope: 'tags:write' },
+      schema: {
+        summary: 'Create or replace a tag',
+        tags: ['tags'],
+        params: TagParams,
+        body: TagBody,
+        response: { 200: TagView, 201: TagView, ...BODY_PROBLEMS, ...problems('409', '412', '422') },
+      },
+    },
+    async (request, reply) => {
+      const { tagCode } = request.params;
+      const change = await changeOf(request, tagCode);
+      const { tag, isNew } = await catalog.tags.save(toTagDefinition(tagCode, request.body), change);
+      reply.code(isNew ? 201 : 200).header('ETag', toEntityTag(tag.version));
+      return toTagView(tag);
+    },
+  );
+
+  app.delete(
+    '/tags/:tagCode',
+    {
+      config: { scope: 'tags:write' },
+      schema: {
+        summary: 'Delete a tag that no rule reads',
+        tags: ['tags'],
+        params: TagParams,
+        response: { 204: Type.Null(), ...BODY_PROBLEMS, ...problems('404', '409', '412') },
+      },
+    },
+    async (request, reply) => {
+      const { tagCode } = request.params;
+      await catalog.tags.delete(tagCode, await changeOf(request, tagCode));
+      return reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startLoadRunner } from '../../../platform/api/loads/load-runner.js';
+import { DEMO_TAGS } from '../../../platform/demo/tags.js';
+import { openPlatformApi, type PlatformApi } from '../../support/platform-api.js';
+import { findFreePort, startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { storeMembers } from '../../support/run-platform.js';
+
+const DT = '1998-06-30';
+let server: TestPostgres;
+let api: PlatformApi;
+let url: string;
+before(async () => {
+  server = await startTestPostgres();
+  api = await openPlatformApi(server);
+  const port = await findFreePort();
+  url = await api.app.listen({ host: '127.0.0.1', port });
+  for (const tag of DEMO_TAGS)
+    await api.platform.catalog.tags.save(tag, { principal: 't', expected: 'absent' });
+});
+after(async () => {
+  await api.close();
+  await server.stop();
+});
+
+/** A purchases file: a header line, then fixed columns (customer, date, CDs, dollars). */
+const purchases = [
+  'CUSTOMER_ID DATE NUMBER_OF_CDS DOLLAR_VALUE',
+  ' 00001 19980601  1   11.77',
+  ' 00002 19980612  5  620.00',
+  ' 00003 19970101  2   20.00',
+];
+
+async function ended(location: unknown): Promise<Record<string, unknown>> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const { json } = await api.ask(`GET ${String(location)}`);
+    if (['done', 'failed', 'committed'].includes(String(json.status))) return json;
+    assert.ok(Date.now() < deadline, `still ${String(json.status)}`);
+    await sleep(20);
+  }
+}
+
+function cdnow(): string {
+  const whole = readFileSync(
+    path.resolve(import.meta.dirname, '../../../../data/cdnow_master.txt'),
+    'latin1',
+  );
+  return whole.split('\n').slice(0, 2_000).join('\n');
+}
+
+test('before the first load there is no partition to preview, explain or run', async () => {
+  const rule = { tag_code: 'total_spent', op: '>=', value: 500 };
+  assert.equal((await api.ask('POST /rules/preview', { body: { rule } })).status, 404);
+  await api.ask('PUT /crowds/premium', { body: { crowdName: 'Premium', rule } });
+  assert.equal((await api.ask('POST /crowds/premium/runs')).status, 404);
+  assert.equal((await api.ask('GET /explain?uid=00001&crowdCode=premium')).status, 404);
+});
+
+test('a file is streamed in, loaded, and its spooled copy removed', async () => {
+  const sent = await fetch(`${url}/loads/purchases?fileName=cdnow.txt&dt=${DT}`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/plain' },
+    body: new Blob([cdnow()]).stream(),
+    duplex: 'half',
+  } as RequestInit);
+  assert.equal(sent.status, 202);
+  await sent.arrayBuffer();
+  const load = await ended(sent.headers.get('location'));
+  assert.equal(load.status, 'done', String(load.error));
+  assert.deepEqual(load.request, { fileName: 'cdnow.txt', dt: DT });
+  assert.equal((load.result as { dt: string }).dt, DT);
+  await api.loads.whenIdle();
+  assert.deepEqual(readdirSync(path.join(api.folder, 'spool')), []);
+  const listed = await api.ask('GET /loads');
+  assert.equal((listed.json.items as unknown[]).length, 1);
+});
+
+test('a file that is none fails with a sentence, and names with paths are refused', async () => {
+  const sent = await api.ask('POST /loads/purchases?fileName=x.txt', {
+    text: 'hello',
+    headers: { 'content-type': 'text/csv' },
+  });
+  const load = await ended(sent.headers.location);
+  assert.equal(load.status, 'failed');
+  assert.match(String(load.error), /\w+/);
+  const answer = await api.ask('POST /loads/purchases?fileName=..%2Fx', {
+    text: purchases.join('\n'),
+    headers: { 'content-type': 'text/plain' },
+  });
+  assert.equal(answer.status, 400);
+});
+
+test('an upload that breaks off leaves nothing behind', async () => {
+  const before = ((await api.ask('GET /loads')).json.items as unknown[]).length;
+  const spool = path.join(api.folder, 'spool');
+  const upload = request(`${url}/loads/purchases?fileName=cut.txt`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/plain' },
+  });
+  upload.on('error', () => undefined);
+  upload.write(`${purchases.join('\n')}\n`);
+  while (readdirSync(spool).length === 0) await sleep(10);
+  upload.destroy();
+  const deadline = Date.now() + 5_000;
+  while (readdirSync(spool).length > 0 && Date.now() < deadline) await sleep(20);
+  assert.deepEqual(readdirSync(spool), []);
+  assert.equal(((await api.ask('GET /loads')).json.items as unknown[]).length, before);
+});
+
+test('preview, run and explain agree', async () => {
+  const rule = { tag_code: 'total_spent', op: '>=', value: 500 };
+  const preview = await api.ask('POST /rules/preview', { body: { rule, sampleSize: 5 } });
+  assert.equal(preview.status, 200);
+  assert.equal(preview.json.dt, DT);
+  const size = Number(preview.json.userCount);
+  assert.ok(size > 0);
+  const started = await api.ask('POST /crowds/premium/runs', { body: { export: { format: 'csv' } } });
+  assert.deepEqual([started.status, started.json.dt, started.json.crowdCode], [202, DT, 'premium']);
+  const run = await ended(started.headers.location);
+  assert.equal(run.status, 'committed', String(run.error));
+  assert.deepEqual(run.counts, { entered: size, left: 0, total: size });
+  assert.ok(Number(run.durationMs) >= 0);
+  const crowd = await api.ask('GET /crowds/premium');
+  assert.deepEqual([crowd.json.userCount, crowd.json.lastCalcDt], [size, DT]);
+  const members = await storeMembers(api.platform.store, 'premium');
+  assert.equal(members.length, size);
+  const [member] = preview.json.sampleUids as string[];
+  assert.ok(member !== undefined && members.includes(member));
+  const why = await api.ask(`GET /explain?uid=${member}&crowdCode=premium`);
+  assert.equal(why.json.isMatch, true);
+  const leaf = why.json.explanation as Record<string, unknown>;
+  assert.deepEqual([leaf.tagCode, leaf.column, leaf.truth], ['total_spent', 'total_spent', true]);
+  assert.ok(Number(leaf.value) >= 500);
+  assert.equal((await api.ask('GET /explain?uid=nobody&crowdCode=premium')).status, 404);
+  assert.equal((await api.ask('GET /explain?uid=00001&crowdCode=nope')).status, 404);
+  assert.ok(readdirSync(path.join(api.folder, 'exports')).length > 0);
+});
+
+test('several crowds run in one batch; a paused one is refused', async () => {
+  await api.ask('PUT /crowds/once', {
+    body: { crowdName: 'Once', rule: { tag_code: 'purchase_count', op: '=', value: 1 } },
+  });
+  const started = await api.ask('POST /runs', { body: {} });
+  assert.equal(started.status, 202);
+  const runs = started.json.runs as { runId: number; batchId: string }[];
+  assert.equal(runs.length, 2);
+  for (const { runId } of runs) assert.equal((await ended(`/runs/${runId}`)).status, 'committed');
+  const batch = await api.ask(`GET ${String(started.headers.location)}`);
+  assert.equal((batch.json.items as unknown[]).length, 2);
+  await api.ask('POST /crowds/once/pause');
+  const paused = await api.ask('POST /crowds/once/runs');
+  assert.deepEqual([paused.status, paused.json.crowdCodes], [409, ['once']]);
+  assert.equal((await api.ask('POST /crowds/nope/runs')).status, 404);
+  assert.equal((await api.ask('POST /runs', { body: { dt: '1998-02-30' } })).status, 400);
+  const relative = { export: { format: 'csv', folder: 'here' } };
+  assert.equal((await api.ask('POST /crowds/premium/runs', { body: relative })).status, 400);
+});
+
+test('synthetic users: made, and refused over real ones', async () => {
+  const order = { count: 1_000, seed: 7 };
+  const over = await api.ask('POST /loads/synthetic', { body: { ...order, dt: DT } });
+  assert.equal((await ended(over.headers.location)).status, 'failed');
+  const made = await api.ask('POST /loads/synthetic', { body: { ...order, dt: '2026-01-31' } });
+  const load = await ended(made.headers.location);
+  assert.deepEqual([load.status, load.request], ['done', { ...order, dt: '2026-01-31' }]);
+  assert.equal((await api.ask('POST /loads/synthetic', { body: { count: 0, seed: 1 } })).status, 400);
+  assert.equal((await api.ask('POST /loads/synthetic', { body: { count: '5', seed: 1 } })).status, 400);
+});
+
+test('a load that was accepted before a crash is done after it; strays are removed', async () => {
+  const { catalog, warehouse } = api.platform;
+  const load = await catalog.loads.request({
+    kind: 'synthetic',
+    request: { count: 10, seed: 1, dt: '2026-02-28' },
+    requestedBy: 't',
+    maxUnfinished: 99,
+  });
+  await catalog.loads.begin(load.loadId);
+  const spoolFolder = path.join(api.folder, 'other-spool');
+  const first = await startLoadRunner({
+    catalog,
+    warehouse,
+    spoolFolder,
+    onError: (error) => assert.fail(String(error)),
+  });
+  await first.whenIdle();
+  assert.equal((await catalog.loads.get(load.loadId)).status, 'done');
+  await first.close();
+  const stray = path.join(spoolFolder, 'stray.purchases');
+
+  writeFileSync(stray, 'x');
+  const second = await startLoadRunner({
+    catalog,
+    warehouse,
+    spoolFolder,
+    onError: (error) => assert.fail(String(error)),
+  });
+  assert.equal(existsSync(stray), false);
+  await second.close();
+});
