@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { QuanrenError } from '../errors/quanren-error.js';
 import {
   type CheckedRule,
+  canonicalText,
   createTag,
   type Diagnostic,
   type ParsedNode,
@@ -126,7 +127,9 @@ function refuseBroken(checker: RuleChecker, crowdCodes: readonly string[], what:
   });
 }
 
-/** sha-256 in hex. */
-export function hashRule(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+/** sha-256, in hex, of a valid rule's canonical text. */
+export function hashRule(ruleJson: string): string {
+  const parsed = parseRule(ruleJson);
+  if (!parsed.ok) throw new Error('only a valid rule has a hash');
+  return createHash('sha256').update(canonicalText(parsed.value)).digest('hex');
 }

@@ -152,6 +152,11 @@ test('every save of a crowd is a version, an audit entry and a message; the rule
     ],
   );
   assert.equal(versions.items[0]?.ruleHash, versions.items[2]?.ruleHash);
+  assert.notEqual(versions.items[0]?.ruleHash, versions.items[1]?.ruleHash);
+  const { crowd: other } = await create('spaced', '{"value": 18.0, "op": ">",  "tag_code":"age"}');
+  const spaced = await catalog.crowds.version('spaced', other.version);
+  assert.equal(spaced.ruleHash, versions.items[1]?.ruleHash, 'the hash is of the canonical text');
+  await catalog.crowds.delete('spaced', { principal: 'bob', expected: 1 });
   await catalog.crowds.setStatus('adults', 'paused', 'bob');
   await catalog.crowds.setStatus('adults', 'paused', 'bob');
   await catalog.crowds.setStatus('adults', 'active', 'bob');
@@ -160,14 +165,18 @@ test('every save of a crowd is a version, an audit entry and a message; the rule
     'adults',
     { crowdCode: 'adults', status, ruleVersion, rule },
   ];
-  assert.deepEqual(await outbox(), [
-    message('active', 1, exact),
-    message('active', 2, JSON.stringify(OVER_18)),
-    message('active', 3, exact),
-    message('paused', 3, exact),
-    message('active', 3, exact),
-    ['adults', null],
-  ]);
+  const messages = (await outbox()) as [string, unknown][];
+  assert.deepEqual(
+    messages.filter(([key]) => key === 'adults'),
+    [
+      message('active', 1, exact),
+      message('active', 2, JSON.stringify(OVER_18)),
+      message('active', 3, exact),
+      message('paused', 3, exact),
+      message('active', 3, exact),
+      ['adults', null],
+    ],
+  );
   const audit = await catalog.audit.list(ALL, { subjectKey: 'adults' });
   assert.deepEqual(
     audit.items.map(({ action }) => action),
