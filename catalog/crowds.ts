@@ -40,8 +40,18 @@ export interface CrowdRepository {
   rollBack(crowdCode: string, toVersion: number, change: CrowdChange & { expected: number }): Promise<Crowd>;
   /** What is already so stays. Throws `not_found`. */
   setStatus(crowdCode: string, status: CrowdStatus, principal: string): Promise<Crowd>;
+  /** The crowds that have a schedule, paused ones too. */
+  schedules(): Promise<CrowdSchedule[]>;
   /** Throws `not_found`, `precondition_failed`, and `conflict` with the crowds, activities and runs that need it. */
   delete(crowdCode: string, change: CrowdChange & { expected: number }): Promise<void>;
+}
+
+export interface CrowdSchedule {
+  readonly crowdCode: string;
+  readonly status: CrowdStatus;
+  readonly scheduleCron: string;
+  /** Epoch milliseconds: when its last scheduled run was asked for, or its current version saved if that is later. */
+  readonly countFromMs: number;
 }
 
 interface CrowdRow {
@@ -174,6 +184,29 @@ export function createCrowdRepository(database: Database, zone: string): CrowdRe
         await enqueueCrowd(tx, crowd);
         return crowd;
       }),
+
+    async schedules() {
+      const rows = await database.query<{
+        crowd_code: string;
+        status: CrowdStatus;
+        schedule_cron: string;
+        count_from: Date;
+      }>(
+        `SELECT c.crowd_code, c.status, c.schedule_cron, greatest(v.created_at, r.requested_at) AS count_from
+         FROM crowd_rules c
+         JOIN crowd_rule_versions v USING (crowd_code, version)
+         LEFT JOIN LATERAL (
+           SELECT max(requested_at) AS requested_at FROM crowd_runs
+           WHERE crowd_code = c.crowd_code AND cause = 'schedule') r ON true
+         WHERE c.schedule_cron IS NOT NULL ORDER BY c.crowd_code`,
+      );
+      return rows.map(({ crowd_code, status, schedule_cron, count_from }) => ({
+        crowdCode: crowd_code,
+        status,
+        scheduleCron: schedule_cron,
+        countFromMs: count_from.getTime(),
+      }));
+    },
 
     delete: (crowdCode, change) =>
       database.change(async (tx) => {

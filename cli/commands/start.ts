@@ -41,10 +41,10 @@ Quanren is up.
 
 Try:
 
-  curl '${gatewayUrl}/match?uid=00004'
-  curl '${gatewayUrl}/match?uid=00003&crowdCode=lapsed_premium'
-  curl '${platformUrl}/crowds'
-  curl '${platformUrl}/crowds/lapsed_premium/explain?uid=00003'
+  curl '${gatewayUrl}/match?uid=00095'
+  curl '${gatewayUrl}/match?uid=00020&crowdCode=lapsed_premium_users'
+  curl '${platformUrl}/crowds/big_spenders_30d'
+  curl '${platformUrl}/explain?uid=00095&crowdCode=lapsed_premium_users'
 
 Ctrl-C stops it.`;
 }

@@ -1,0 +1,86 @@
+/**
+ * Runs the platform: `node dist/platform/main.js`, with the settings of config/settings.ts. Says `{progress}`, then
+ * `{ready}` or `{failed}` to the process that started it; SIGTERM stops it.
+ */
+import path from 'node:path';
+import { pino } from 'pino';
+import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
+import { checkExposure } from '../auth/exposure.js';
+import { connectionToEmbeddedPostgres } from '../catalog/embedded-postgres.js';
+import { loadSettings } from '../config/settings.js';
+import { VERSION } from '../config/version.js';
+import { QuanrenError } from '../errors/quanren-error.js';
+import { startPlatform } from './platform.js';
+
+const log = pino({ name: 'platform' }, pino.destination({ dest: 2, sync: true }));
+const DEMO_FILE = path.resolve(import.meta.dirname, '..', '..', 'data', 'cdnow_master.txt');
+
+type Message = { progress: string } | { ready: { url: string } } | { failed: string };
+
+/** Tells the parent, and is not stopped by one that has gone. */
+function tell(message: Message): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined) resolve();
+    else process.send(message, undefined, {}, () => resolve());
+  });
+}
+
+async function run(): Promise<void> {
+  const settings = loadSettings(process.env);
+  const authenticator = createAuthenticator(
+    toAuthOptions({
+      jwks: settings['auth.jwks'],
+      issuer: settings['auth.issuer'],
+      audience: settings['auth.audience'],
+      clockSkewSeconds: settings['auth.clockSkewSeconds'],
+      apiKeysFile: settings['auth.apiKeysFile'],
+    }),
+  );
+  const tls =
+    settings['tls.certFile'] === '' && settings['tls.keyFile'] === ''
+      ? null
+      : { certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] };
+  const warning = checkExposure({
+    host: settings['platform.host'],
+    authIsOn: authenticator.isOn,
+    tlsIsOn: tls !== null,
+    isUnsafeAllowed: settings['unsafe.listenWithoutAuthAndTls'],
+  });
+  if (warning !== undefined) log.warn(warning);
+  const dataDir = path.resolve(settings['data.dir']);
+  const platform = await startPlatform({
+    dataDir,
+    zone: settings['time.zone'],
+    connection: connectionToEmbeddedPostgres({
+      folder: path.join(dataDir, 'postgres'),
+      port: settings['postgres.port'],
+    }),
+    host: settings['platform.host'],
+    port: settings['platform.port'],
+    tls,
+    authenticator,
+    isScheduleOn: settings.schedule,
+    demoFile: settings.demo ? DEMO_FILE : null,
+    warehouseMemoryBytes: settings['warehouse.memoryMib'] * 2 ** 20,
+    warehouseThreads: settings['warehouse.threads'],
+    logger: log,
+    version: VERSION,
+    onProgress: (text) => void tell({ progress: text }),
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = (): void => {
+    stopping ??= platform.close().then(() => process.exit(0));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('disconnect', stop);
+  log.info(`The platform serves on ${platform.url}`);
+  await tell({ ready: { url: platform.url } });
+}
+
+run().catch(async (error: unknown) => {
+  const message = error instanceof QuanrenError ? error.message : 'The platform could not start; its log says why.';
+  log.fatal({ err: error }, message);
+  await tell({ failed: message });
+  process.exit(1);
+});

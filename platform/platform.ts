@@ -1,0 +1,142 @@
+/**
+ * The platform as one thing: catalog, warehouse, crowd runs, schedule, outbox relay, heartbeats and the API over them.
+ * It alone writes the store and the warehouse of its data folder.
+ */
+import path from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
+import type { Authenticator } from '../auth/authenticator.js';
+import { openCatalog } from '../catalog/catalog.js';
+import type { PostgresConnection } from '../catalog/embedded-postgres.js';
+import { migrate } from '../catalog/migrate.js';
+import { startOutboxRelay } from '../catalog/outbox-relay.js';
+import { openEmbeddedEventBus } from '../events/embedded/embedded-event-bus.js';
+import { startHeartbeat } from '../events/heartbeat.js';
+import type { TopicName } from '../events/topics.js';
+import { getZone } from '../rules/index.js';
+import { openEmbeddedMembershipStore } from '../stores/embedded/embedded-membership-store.js';
+import { startLoadRunner } from './api/loads/load-runner.js';
+import { buildPlatformApp } from './app.js';
+import { loadDemo } from './demo/load-demo.js';
+import { CrowdRuns } from './runs/crowd-runs.js';
+import { startScheduler } from './schedule/scheduler.js';
+import { Warehouse } from './warehouse/warehouse.js';
+
+export interface PlatformOptions {
+  /** Absolute. */
+  readonly dataDir: string;
+  /** An IANA name. */
+  readonly zone: string;
+  readonly connection: PostgresConnection;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** null: plain HTTP. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly authenticator: Authenticator;
+  readonly isScheduleOn: boolean;
+  /** The purchases file to load with the demo's tags and crowds, if this data folder has not had them; null: none. */
+  readonly demoFile: string | null;
+  readonly warehouseMemoryBytes: number;
+  readonly warehouseThreads: number;
+  readonly logger: FastifyBaseLogger;
+  readonly version: string;
+  readonly onProgress: (text: string) => void;
+}
+
+export interface Platform {
+  readonly url: string;
+  /** Finishes the requests in flight and the step in hand; what is unfinished goes on at the next start. */
+  close(): Promise<void>;
+}
+
+/** Resolves when the API listens and the demo is there. Throws `set_up` (port, folder) or `unavailable` (Postgres). */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { dataDir, zone, connection, logger, onProgress } = options;
+  const hear = (what: string) => (error: unknown) => logger.error({ err: error }, `${what} failed`);
+  /** Undone in reverse, also when the start fails half way. */
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) {
+      await closer().catch(hear('A step of stopping'));
+    }
+  };
+  try {
+    const ran = await migrate(connection, zone);
+    if (ran.length > 0) onProgress(`Catalog: ${ran.length} migrations applied`);
+    const catalog = openCatalog({ connection, zone, onIdleError: hear('An idle connection') });
+    closers.push(() => catalog.close());
+
+    const store = openEmbeddedMembershipStore(path.join(dataDir, 'store'));
+    closers.push(() => store.close());
+    const bus = openEmbeddedEventBus(path.join(dataDir, 'bus'));
+    closers.push(() => bus.close());
+    const warehouse = await Warehouse.open({
+      root: path.join(dataDir, 'warehouse'),
+      zone,
+      memoryLimitBytes: options.warehouseMemoryBytes,
+      threads: options.warehouseThreads,
+    });
+    closers.push(() => warehouse.close());
+
+    const stopHeartbeat = startHeartbeat(bus, { onError: hear('A heartbeat') });
+    closers.push(stopHeartbeat);
+    const relay = startOutboxRelay({
+      connection,
+      zone,
+      publish: (topic, messages) => bus.publish(topic as TopicName, messages),
+      onError: hear('The outbox relay'),
+    });
+    closers.push(() => relay.close());
+
+    const runs = new CrowdRuns({
+      catalog,
+      warehouse,
+      store,
+      bus,
+      now: Date.now,
+      onError: hear('A crowd run'),
+    });
+    closers.push(() => runs.close());
+    await runs.resume();
+    const loads = await startLoadRunner({
+      catalog,
+      warehouse,
+      spoolFolder: path.join(dataDir, 'spool'),
+      onError: hear('A load'),
+    });
+    closers.push(() => loads.close());
+
+    const app = await buildPlatformApp({
+      services: { catalog, warehouse, runs },
+      loads,
+      authenticator: options.authenticator,
+      tls: options.tls,
+      logger,
+      version: options.version,
+      exportFolder: path.join(dataDir, 'exports'),
+    });
+    closers.push(() => app.close());
+    const url = await app.listen({ host: options.host, port: options.port });
+
+    if (options.demoFile !== null) {
+      await loadDemo({ catalog, warehouse, runs, file: options.demoFile, dataDir, onProgress });
+    }
+    if (options.isScheduleOn) {
+      closers.push(
+        startScheduler({
+          zone: getZone(zone),
+          listCrowds: () => catalog.crowds.schedules(),
+          newestDt: () => warehouse.newestDt(),
+          startRun: async (crowdCodes, dt) => {
+            await runs.start({ crowdCodes, dt, cause: 'schedule', requestedBy: 'schedule' });
+          },
+          onError: hear('The schedule'),
+        }),
+      );
+    }
+    return { url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
