@@ -84,6 +84,7 @@ export async function startPlatformStack(options: StackOptions): Promise<Platfor
     name: 'the platform',
     module: path.resolve(import.meta.dirname, '..', 'platform', 'main.js'),
     environment: { ...process.env, QUANREN_PLATFORM_PORT: String(platformPort), ...environment },
+    logFile: path.resolve(settings['data.dir'], 'logs', 'platform.log'),
     readyWithinMs: PLATFORM_READY_WITHIN_MS,
     stopWithinMs: PLATFORM_STOP_WITHIN_MS,
     onProgress: events.onProgress,

@@ -25,6 +25,7 @@ function supervise(
     name: 'the child',
     module,
     environment: process.env,
+    logFile: path.join(folder, 'child.log'),
     readyWithinMs: 5_000,
     stopWithinMs: 500,
     onProgress: (text) => events.push(`progress ${text}`),

@@ -10,12 +10,15 @@
  * parent dies sees its IPC channel close and stops.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { QuanrenError } from '../errors/quanren-error.js';
 
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 10_000;
 /** A child that lived this long starts over with the shortest delay. */
 const STEADY_AFTER_MS = 30_000;
+const LONGEST_LOG_BYTES = 16 * 2 ** 20;
 
 export type ChildMessage =
   | { readonly progress: string }
@@ -27,6 +30,8 @@ export interface SupervisedOptions {
   /** The compiled module to run. */
   readonly module: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** What the child writes to stdout and stderr is added to this file. */
+  readonly logFile: string;
   readonly readyWithinMs: number;
   /** After SIGTERM, before SIGKILL. */
   readonly stopWithinMs: number;
@@ -34,6 +39,13 @@ export interface SupervisedOptions {
   /** Hears of every unexpected exit, before the child is started again. */
   readonly onDeath: (why: string, restartInMs: number) => void;
   readonly onRecovery: () => void;
+}
+
+/** A log that has grown long is set aside, in place of the one set aside before. */
+function openLog(file: string): number {
+  mkdirSync(path.dirname(file), { recursive: true });
+  if (existsSync(file) && statSync(file).size > LONGEST_LOG_BYTES) renameSync(file, `${file}.1`);
+  return openSync(file, 'a');
 }
 
 export class SupervisedProcess {
@@ -54,15 +66,17 @@ export class SupervisedProcess {
 
   /** Resolves with what the child says of itself when it serves; rejects with `set_up` when it cannot start. */
   start(): Promise<Readonly<Record<string, unknown>>> {
-    const { name, module, environment, readyWithinMs, onProgress } = this.#options;
+    const { name, module, environment, logFile, readyWithinMs, onProgress } = this.#options;
     return new Promise((resolve, reject) => {
+      const log = openLog(logFile);
       // A process group of its own: Ctrl-C in a terminal reaches the parent alone, which stops things in order.
       const child = fork(module, [], {
         env: environment,
         detached: true,
-        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        stdio: ['ignore', log, log, 'ipc'],
       });
       this.#child = child;
+      closeSync(log);
       const startedAt = Date.now();
       let failure: string | null = null;
       const slow = setTimeout(() => {

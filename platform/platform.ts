@@ -76,7 +76,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       memoryLimitBytes: options.warehouseMemoryBytes,
       threads: options.warehouseThreads,
     });
-    closers.push(() => warehouse.close());
+    closers.push(async () => warehouse.close());
 
     const stopHeartbeat = startHeartbeat(bus, { onError: hear('A heartbeat') });
     closers.push(stopHeartbeat);

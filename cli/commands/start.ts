@@ -37,7 +37,7 @@ Quanren is up.
   platform       ${platformUrl}        (API: ${platformUrl}/openapi.json)
   metrics        http://127.0.0.1:${settings['gateway.metricsPort']}/metrics
   Postgres       127.0.0.1:${settings['postgres.port']}
-  data           ${path.resolve(settings['data.dir'])}
+  data, logs     ${path.resolve(settings['data.dir'])}
 
 Try:
 
@@ -72,6 +72,7 @@ async function start(settings: Settings): Promise<void> {
     name: 'the gateway',
     module: path.resolve(import.meta.dirname, '..', '..', 'gateway', 'main.js'),
     environment: process.env,
+    logFile: path.resolve(settings['data.dir'], 'logs', 'gateway.log'),
     readyWithinMs: GATEWAY_READY_WITHIN_MS,
     stopWithinMs: GATEWAY_STOP_WITHIN_MS,
     onProgress: progress,
