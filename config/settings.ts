@@ -80,7 +80,12 @@ export const SETTINGS = {
     ...text('The bearer token or API key that `quanren` shows to a platform that asks for one.', ''),
     secret: true,
   },
-  'warehouse.memoryMib': integer('Memory that DuckDB may use before it spills to disk, in MiB.', 4_096, 256, 1_048_576),
+  'warehouse.memoryMib': integer(
+    'Memory that DuckDB may use before it spills to disk, in MiB.',
+    4_096,
+    256,
+    1_048_576,
+  ),
   'warehouse.threads': integer('Threads of DuckDB.', availableParallelism(), 1, 256),
   'platform.host': text('The address that the platform listens on.', '127.0.0.1'),
   'platform.port': port('The port of the platform’s API.', 8081),

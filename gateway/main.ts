@@ -2,10 +2,11 @@
  * Runs the match gateway: `node dist/gateway/main.js`, with the settings of config/settings.ts. Says `{ready}` or
  * `{failed}` to the process that started it; SIGTERM stops it, within gateway.drainMs.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { pino } from 'pino';
 import { loadSettings } from '../config/settings.js';
+import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { openEmbeddedEventBus } from '../events/embedded/embedded-event-bus.js';
 import { startGateway } from './start-gateway.js';
@@ -18,11 +19,6 @@ function tell(message: { ready: Record<string, unknown> } | { failed: string }):
     if (process.send === undefined) resolve();
     else process.send(message, undefined, {}, () => resolve());
   });
-}
-
-function readVersion(): string {
-  const file = path.resolve(import.meta.dirname, '..', '..', 'package.json');
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 async function run(): Promise<void> {
@@ -56,7 +52,7 @@ async function run(): Promise<void> {
     storeDeadlineMs: settings['gateway.storeDeadlineMs'],
     drainWithinMs: settings['gateway.drainMs'],
     isUnsafeExposureAllowed: settings['unsafe.listenWithoutAuthAndTls'],
-    version: readVersion(),
+    version: VERSION,
     onGiveUp: () => {
       log.fatal('The workers die again and again; the gateway gives up');
       process.exit(1);

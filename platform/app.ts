@@ -1,4 +1,5 @@
 /** The platform's API: a folder per feature under api/, each added by one function; http/ has what they share. */
+import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Ajv } from 'ajv';
@@ -32,6 +33,8 @@ export interface PlatformAppOptions {
   readonly services: PlatformServices;
   readonly loads: LoadRunner;
   readonly authenticator: Authenticator;
+  /** PEM files; null: plain HTTP. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
   readonly logger: FastifyBaseLogger;
   readonly version: string;
   /** Where exports go that do not name a folder. */
@@ -42,6 +45,9 @@ export interface PlatformAppOptions {
 export async function buildPlatformApp(options: PlatformAppOptions): Promise<App> {
   const app: App = Fastify({
     loggerInstance: options.logger,
+    ...(options.tls === null
+      ? {}
+      : { https: { cert: readFileSync(options.tls.certFile), key: readFileSync(options.tls.keyFile) } }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: IDLE_SOCKET_MS,

@@ -67,9 +67,11 @@ async function run(): Promise<void> {
     version: VERSION,
     onProgress: (text) => void tell({ progress: text }),
   });
-  let stopping: Promise<void> | undefined;
+  let isStopping = false;
   const stop = (): void => {
-    stopping ??= platform.close().then(() => process.exit(0));
+    if (isStopping) return;
+    isStopping = true;
+    void platform.close().then(() => process.exit(0));
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
@@ -79,7 +81,8 @@ async function run(): Promise<void> {
 }
 
 run().catch(async (error: unknown) => {
-  const message = error instanceof QuanrenError ? error.message : 'The platform could not start; its log says why.';
+  const message =
+    error instanceof QuanrenError ? error.message : 'The platform could not start; its log says why.';
   log.fatal({ err: error }, message);
   await tell({ failed: message });
   process.exit(1);

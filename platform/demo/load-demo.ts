@@ -23,14 +23,23 @@ export interface DemoOptions {
 }
 
 /** Does nothing where it was done before; a start that was cut short goes on where it stopped. */
-export async function loadDemo({ catalog, warehouse, runs, file, dataDir, onProgress }: DemoOptions): Promise<void> {
+export async function loadDemo({
+  catalog,
+  warehouse,
+  runs,
+  file,
+  dataDir,
+  onProgress,
+}: DemoOptions): Promise<void> {
   const done = path.join(dataDir, 'demo-loaded');
   if (existsSync(done)) return;
   onProgress('Loading the CDNOW purchases …');
   const report = await warehouse.loadPurchases(file, { fileName: path.basename(file), dt: DEMO_DT });
   onProgress(`Loaded ${report.purchases} purchases of ${report.users} users, business date ${report.dt}`);
 
-  const known = new Set((await catalog.tags.list({ limit: 1_000, after: null })).items.map(({ tagCode }) => tagCode));
+  const known = new Set(
+    (await catalog.tags.list({ limit: 1_000, after: null })).items.map(({ tagCode }) => tagCode),
+  );
   for (const tag of DEMO_TAGS) if (!known.has(tag.tagCode)) await catalog.tags.save(tag, BY);
   const crowds = await catalog.crowds.list({ limit: 1_000, after: null });
   const present = new Set(crowds.items.map(({ crowdCode }) => crowdCode));
@@ -44,7 +53,10 @@ export async function loadDemo({ catalog, warehouse, runs, file, dataDir, onProg
   for (const { runId } of started) {
     const { crowdCode, status, error } = await catalog.runs.get(runId);
     if (status !== 'committed') {
-      throw new QuanrenError('internal', `The demo’s crowd '${crowdCode}' is ${status}: ${error ?? 'no error told'}`);
+      throw new QuanrenError(
+        'internal',
+        `The demo’s crowd '${crowdCode}' is ${status}: ${error ?? 'no error told'}`,
+      );
     }
   }
   writeFileSync(done, '');

@@ -57,6 +57,7 @@ export async function openPlatformApi(
   const app = await buildPlatformApp({
     services: platform,
     loads,
+    tls: null,
     authenticator,
     logger: pino({ level: 'silent' }),
     version: '0.0.0',
