@@ -218,7 +218,7 @@ const LONG_LISTS: readonly {
 
 for (const { name, column, rule, values, expected } of LONG_LISTS) {
   for (const number of [0, 1]) {
-    test(`a list of 100,000 ${name} in engine ${number}`, async () => {
+    test(`a list of 100,000 ${name} in ${['DuckDB', 'Postgres'][number]}`, async () => {
       const engine = engines[number];
       assert.ok(engine);
       await expectTruths(engine, column, values, rule, expected);
