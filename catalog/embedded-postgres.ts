@@ -105,6 +105,18 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
 }
 
+/**
+ * For a process that has lost the one that started the server, and with it whoever would stop it: looks at once which
+ * server runs, and gives a function that stops that one and no later one.
+ */
+export function adoptEmbeddedPostgres(folder: string): () => Promise<void> {
+  const data = path.join(path.resolve(folder), 'data');
+  const recorded = readPidFile(data);
+  return async () => {
+    if (recorded !== undefined && isPostmasterOf(recorded.pid, data)) await stopProcess(recorded.pid);
+  };
+}
+
 /** How another process of this machine reaches the server that was started with this folder and port. */
 export function connectionToEmbeddedPostgres(options: EmbeddedPostgresOptions): PostgresConnection {
   const password = readFileSync(path.join(path.resolve(options.folder), 'password'), 'utf8');

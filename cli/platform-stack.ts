@@ -38,13 +38,11 @@ async function keepPostgres(settings: Settings, events: StackEvents): Promise<{ 
   };
   let server: EmbeddedPostgres = await startEmbeddedPostgres(options);
   let stopping = false;
-  const watch = async (): Promise<void> => {
-    await server.ended;
+  const startAgain = async (): Promise<void> => {
     while (!stopping) {
       events.onTrouble('Postgres ended by itself; starting it again');
       try {
         server = await startEmbeddedPostgres(options);
-        void watch();
         return;
       } catch (error) {
         events.onTrouble(
@@ -54,11 +52,19 @@ async function keepPostgres(settings: Settings, events: StackEvents): Promise<{ 
       }
     }
   };
-  void watch();
+  const watch = async (): Promise<void> => {
+    while (!stopping) {
+      await server.ended;
+      await startAgain();
+    }
+    // One that came up again while it was to be stopped.
+    await server.stop();
+  };
+  const watching = watch();
   return {
     stop: async () => {
       stopping = true;
-      await server.stop();
+      await Promise.all([server.stop(), watching]);
     },
   };
 }

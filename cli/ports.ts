@@ -25,10 +25,11 @@ export async function checkPort(host: string, port: number, setting: SettingName
     await tryPort(host, port);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
+    const other = port + 1000 <= 65_535 ? port + 1000 : port - 1000;
     const why = code === 'EADDRINUSE' ? 'is in use' : `cannot be listened on (${code})`;
     throw new QuanrenError(
       'set_up',
-      `Port ${port} of ${host} ${why}. Give another one: ${environmentName(setting)}=${port + 1000} npm start`,
+      `Port ${port} of ${host} ${why}. Give another one: ${environmentName(setting)}=${other} npm start`,
       { cause },
     );
   }

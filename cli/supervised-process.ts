@@ -64,8 +64,12 @@ export class SupervisedProcess {
     return this.#child?.pid;
   }
 
-  /** Resolves with what the child says of itself when it serves; rejects with `set_up` when it cannot start. */
+  /**
+   * Resolves with what the child says of itself when it serves; rejects with `set_up` when it cannot start, or is not to
+   * start any more.
+   */
   start(): Promise<Readonly<Record<string, unknown>>> {
+    if (this.#stopping) return Promise.reject(new QuanrenError('set_up', `${this.#options.name} is stopped`));
     const { name, module, environment, logFile, readyWithinMs, onProgress } = this.#options;
     return new Promise((resolve, reject) => {
       const log = openLog(logFile);

@@ -9,7 +9,7 @@ import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { openEmbeddedEventBus } from '../events/embedded/embedded-event-bus.js';
-import { startGateway } from './start-gateway.js';
+import { type Gateway, startGateway } from './start-gateway.js';
 
 const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: true }));
 
@@ -28,7 +28,27 @@ async function run(): Promise<void> {
   mkdirSync(storeFolder, { recursive: true });
   const bus = openEmbeddedEventBus(path.join(dataFolder, 'bus'));
   const hasTls = settings['tls.certFile'] !== '' || settings['tls.keyFile'] !== '';
-  const gateway = await startGateway({
+  let gateway: Gateway | undefined;
+  let isStopping = false;
+  const stop = async (): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
+    try {
+      await gateway?.stop();
+      await bus.close();
+      process.exit(0);
+    } catch (error) {
+      log.fatal({ err: error }, 'The gateway could not be stopped cleanly');
+      process.exit(1);
+    }
+  };
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+  process.on('disconnect', () => void stop());
+  // The parent was killed while this was being loaded.
+  if (process.connected === false) return stop();
+
+  gateway = await startGateway({
     bus,
     log,
     host: settings['gateway.host'],
@@ -58,23 +78,6 @@ async function run(): Promise<void> {
       process.exit(1);
     },
   });
-
-  let isStopping = false;
-  const stop = async (): Promise<void> => {
-    if (isStopping) return;
-    isStopping = true;
-    try {
-      await gateway.stop();
-      await bus.close();
-      process.exit(0);
-    } catch (error) {
-      log.fatal({ err: error }, 'The gateway could not be stopped cleanly');
-      process.exit(1);
-    }
-  };
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
-  process.on('disconnect', () => void stop());
   const { port, metricsPort, transport } = gateway;
   log.info({ port, metricsPort }, `The match gateway serves on port ${port} through ${transport}`);
   const protocol = hasTls ? 'https' : 'http';

@@ -6,11 +6,11 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { checkExposure } from '../auth/exposure.js';
-import { connectionToEmbeddedPostgres } from '../catalog/embedded-postgres.js';
+import { adoptEmbeddedPostgres, connectionToEmbeddedPostgres } from '../catalog/embedded-postgres.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
-import { startPlatform } from './platform.js';
+import { type Platform, startPlatform } from './platform.js';
 
 const log = pino({ name: 'platform' }, pino.destination({ dest: 2, sync: true }));
 const DEMO_FILE = path.resolve(import.meta.dirname, '..', '..', 'data', 'cdnow_master.txt');
@@ -48,13 +48,31 @@ async function run(): Promise<void> {
   });
   if (warning !== undefined) log.warn(warning);
   const dataDir = path.resolve(settings['data.dir']);
-  const platform = await startPlatform({
+  const postgresFolder = path.join(dataDir, 'postgres');
+  let platform: Platform | undefined;
+  let isStopping = false;
+  const stop = async (stopMore: () => Promise<void>): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
+    try {
+      await platform?.close();
+      await stopMore();
+      process.exit(0);
+    } catch (error) {
+      log.fatal({ err: error }, 'The platform could not be stopped cleanly');
+      process.exit(1);
+    }
+  };
+  process.on('SIGTERM', () => void stop(async () => {}));
+  process.on('SIGINT', () => void stop(async () => {}));
+  // The parent was killed: it can no longer stop Postgres.
+  const stopAll = () => void stop(adoptEmbeddedPostgres(postgresFolder));
+  process.on('disconnect', stopAll);
+  if (process.connected === false) return stopAll();
+  platform = await startPlatform({
     dataDir,
     zone: settings['time.zone'],
-    connection: connectionToEmbeddedPostgres({
-      folder: path.join(dataDir, 'postgres'),
-      port: settings['postgres.port'],
-    }),
+    connection: connectionToEmbeddedPostgres({ folder: postgresFolder, port: settings['postgres.port'] }),
     host: settings['platform.host'],
     port: settings['platform.port'],
     tls,
@@ -67,15 +85,6 @@ async function run(): Promise<void> {
     version: VERSION,
     onProgress: (text) => void tell({ progress: text }),
   });
-  let isStopping = false;
-  const stop = (): void => {
-    if (isStopping) return;
-    isStopping = true;
-    void platform.close().then(() => process.exit(0));
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  process.on('disconnect', stop);
   log.info(`The platform serves on ${platform.url}`);
   await tell({ ready: { url: platform.url } });
 }
