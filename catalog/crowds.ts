@@ -29,7 +29,8 @@ export interface CrowdRepository {
   version(crowdCode: string, version: number): Promise<CrowdVersion>;
   /**
    * Creates or replaces; a definition that is already so makes no new version. Throws `precondition_failed`,
-   * `invalid_rule` with diagnostics, and `conflict` with the crowds that refer to this one and would break.
+   * `invalid_rule` with diagnostics, and `conflict` with the crowds that refer to this one and would break, or for the
+   * code of a deleted crowd that was ever computed.
    */
   save(
     crowdCode: string,
@@ -266,6 +267,7 @@ async function saveCrowd(
   const before = await find(tx, crowdCode);
   expect(before, crowdCode, change);
   if (before !== undefined && isSame(before, definition)) return { crowd: before, isNew: false };
+  if (before === undefined) await refuseUsedCode(tx, crowdCode);
   const { crowdName, description, owner, ruleJson, scheduleCron } = definition;
   const { last } = one(
     await tx.query<{ last: number }>(
@@ -330,6 +332,19 @@ async function replaceUses(tx: Queryable, crowdCode: string, ruleJson: string): 
     `INSERT INTO crowd_uses_crowd
      SELECT $1::text, crowd_code FROM crowd_rules WHERE crowd_code = ANY ($2) AND crowd_code <> $1::text`,
     [crowdCode, uses.crowdCodes],
+  );
+}
+
+/** The store may still hold the members of a deleted crowd: a new one of that code would begin with them. */
+async function refuseUsedCode(tx: Queryable, crowdCode: string): Promise<void> {
+  const [run] = await tx.query<{ run_id: number }>(
+    'SELECT run_id FROM crowd_runs WHERE crowd_code = $1 AND updates_store LIMIT 1',
+    [crowdCode],
+  );
+  if (run === undefined) return;
+  throw new QuanrenError(
+    'conflict',
+    `The code '${crowdCode}' belonged to a crowd that was computed and then deleted, and is not given again: take another code.`,
   );
 }
 

@@ -148,3 +148,19 @@ test('loads are journalled, and quality reports kept', async () => {
   const { reportId: _id, createdAt: _at, ...kept } = report;
   assert.deepEqual(kept, result);
 });
+
+test('the code of a deleted crowd that was computed is not given again; one never computed is', async () => {
+  const by = (expected: number | 'absent') => ({ principal: 'ann', expected });
+  const [run] = await catalog.runs.request(order('1998-06-30', 'a'));
+  assert.ok(run);
+  await catalog.runs.begin(run.runId, at(1_000));
+  await catalog.runs.commit(run.runId, COUNTS);
+  await catalog.crowds.delete('a', by(1));
+  await assert.rejects(catalog.crowds.save('a', crowdDefinition(OVER_18), by('absent')), {
+    code: 'conflict',
+    message: /'a' belonged to a crowd that was computed/,
+  });
+  await catalog.crowds.delete('b', by(1));
+  const { isNew } = await catalog.crowds.save('b', crowdDefinition(OVER_18), by('absent'));
+  assert.equal(isNew, true);
+});
