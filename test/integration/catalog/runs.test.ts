@@ -150,7 +150,7 @@ test('loads are journalled, and quality reports kept', async () => {
 });
 
 test('the code of a deleted crowd that was computed is not given again; one never computed is', async () => {
-  const by = (expected: number | 'absent') => ({ principal: 'ann', expected });
+  const by = <E extends number | 'absent'>(expected: E) => ({ principal: 'ann', expected });
   const [run] = await catalog.runs.request(order('1998-06-30', 'a'));
   assert.ok(run);
   await catalog.runs.begin(run.runId, at(1_000));
