@@ -48,9 +48,10 @@ function ensureInstalled() {
   writeFileSync(stamp, wanted);
 }
 
-/** The newest change of any source, in epoch milliseconds. */
+/** The newest change of any source, in epoch milliseconds; a room's folder counts, since a removed file changes it. */
 function newestSource(folder) {
-  let newest = statSync(folder).mtimeMs;
+  // The root changes whenever data or logs are laid beside the sources.
+  let newest = folder === root ? 0 : statSync(folder).mtimeMs;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (NOT_SOURCES.has(entry.name)) continue;
     const file = path.join(folder, entry.name);
