@@ -40,6 +40,10 @@ const CATALOG_NOT_LOADED = new QuanrenError(
   'unavailable',
   'Which crowds there are is not known yet: the catalog is being loaded.',
 );
+const STREAM_NOT_FOLLOWED = new QuanrenError(
+  'unavailable',
+  'How old the tags are is not known yet: the stream is being caught up with.',
+);
 
 export class MatchService {
   readonly #options: MatchServiceOptions;
@@ -111,18 +115,23 @@ export class MatchService {
     });
   }
 
-  /** `GET /tags`: always read from the store, so as fresh as it is. */
+  /**
+   * `GET /tags`: always read from the store, which is as fresh as those who write it. They live by the stream, so its
+   * signs of life are theirs: when it is silent, changes of tags may be waiting too.
+   */
   tags(query: string, responder: Responder): void {
-    const { tags, limit, deadlineMs, now } = this.#options;
+    const { catalog, tags, limit, deadlineMs, now } = this.#options;
     try {
       const { uid } = parseTagsQuery(query);
+      if (!catalog.isLoaded) throw STREAM_NOT_FOLLOWED;
       if (!limit.tryAcquire()) throw OVERLOADED;
       responder.defer();
       const startMs = performance.now();
       tags.get(uid, { deadlineMs }).then(
         (found) => {
           limit.release(1, performance.now() - startMs, false, now());
-          responder.ok(UID_START + uidText(uid) + tagsTail(found, 'fresh'), false);
+          const freshness = this.#freshness();
+          this.#ok(responder, uid, tagsTail(found, freshness), freshness);
         },
         (error: unknown) => {
           limit.release(1, performance.now() - startMs, true, now());

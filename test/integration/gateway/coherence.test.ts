@@ -100,6 +100,11 @@ test('crowd-refreshed, pausing, resuming and deleting a crowd reach every worker
 test('when the stream is silent answers are stale since the last heartbeat, and fresh again after it', async () => {
   const { data, gateway } = await startWorld({ QUANREN_GATEWAY_STALE_AFTER_MS: '1000' });
   await data.change('u3', 'vip', 'enter');
+  await data.tags.apply(
+    [{ uid: 'u3', tagCode: 'rt_active_status', value: 'online', changeTimeMs: Date.now() }],
+    Date.now(),
+  );
+  assert.equal((await gateway.json('/tags?uid=u3')).status, 'fresh');
   const ask = async (uid: string) => gateway.json(`/match?uid=${uid}`);
   await until('fresh', async () => ((await ask('u3')).status === 'fresh' ? true : undefined));
   await data.stopBeats();
@@ -114,14 +119,18 @@ test('when the stream is silent answers are stale since the last heartbeat, and 
   const one = await gateway.json('/match?uid=u3&crowdCode=vip');
   assert.equal(one.isMatch, true);
   assert.equal(one.status, 'stale');
+  const { asOf, ...rest } = await gateway.json('/tags?uid=u3');
+  assert.deepEqual(rest, { uid: 'u3', tags: { rt_active_status: 'online' }, status: 'stale' });
+  assert.equal(asOf, one.asOf);
   data.startBeats();
   await until('fresh again', async () => ((await ask('u3')).status === 'fresh' ? true : undefined));
+  assert.equal((await gateway.json('/tags?uid=u3')).status, 'fresh');
 });
 
 test('changes, pauses and reads all at once: no answer is older than what was told', async () => {
   const { data, gateway } = await startWorld();
   const users = ['r0', 'r1', 'r2', 'r3'];
-  /** Per user, the numbers of changes done; even: not in the crowd. */
+  /** Per user, the number of changes done (even: not in the crowd), and when the last ended (infinite: one is under way). */
   const done = new Map(users.map((uid) => [uid, { count: 0, lastAtMs: 0 }]));
   let isOver = false;
   const writer = (async () => {
@@ -129,6 +138,7 @@ test('changes, pauses and reads all at once: no answer is older than what was to
       const uid = users[i % users.length] ?? '';
       const state = done.get(uid);
       if (state === undefined) continue;
+      state.lastAtMs = Number.POSITIVE_INFINITY;
       await data.change(uid, 'vip', state.count % 2 === 0 ? 'enter' : 'leave');
       state.count += 1;
       state.lastAtMs = Date.now();
@@ -146,7 +156,7 @@ test('changes, pauses and reads all at once: no answer is older than what was to
         const { isMatch } = await gateway.json(`/match?uid=${uid}&crowdCode=vip`);
         asked += 1;
         // Only where nothing changed while we asked, and the last change had time to come through.
-        if (state.count !== countBefore || askedAtMs - changedAtMs < 500) continue;
+        if (state.lastAtMs !== changedAtMs || askedAtMs - changedAtMs < 500) continue;
         assert.equal(isMatch, countBefore % 2 === 1, `${uid} after ${countBefore} changes`);
       }
     }
