@@ -48,12 +48,19 @@ export function readApiKeys(file: string): readonly ApiKeyEntry[] {
   try {
     rows = JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {
-    throw new QuanrenError('set_up', `The file of API keys ${file} cannot be read as JSON.`, { cause });
+    throw new QuanrenError(
+      'set_up',
+      `QUANREN_AUTH_API_KEYS_FILE names ${file}, which cannot be read as JSON.`,
+      { cause },
+    );
   }
   const wrong = Array.isArray(rows) ? rows.findIndex((row) => !isEntry(row)) : 0;
   if (!Array.isArray(rows) || wrong >= 0) {
     const takes = `{"id":"…","sha256":"64 hexadecimal digits","scopes":[${SCOPES.map((s) => `"${s}"`).join(',')}]}`;
-    throw new QuanrenError('set_up', `Row ${wrong} of ${file} is not an API key: a row is ${takes}.`);
+    throw new QuanrenError(
+      'set_up',
+      `Row ${wrong} of ${file} (QUANREN_AUTH_API_KEYS_FILE) is not an API key: a row is ${takes}.`,
+    );
   }
   return rows as ApiKeyEntry[];
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { base64url, type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
+import { base64url, exportSPKI, SignJWT } from 'jose';
+import { AUDIENCE, ISSUER, keySetOf, makeSigner, type Signer, signToken } from '../test/support/tokens.js';
 import { createApiKey } from './api-keys.js';
 import { createAuthenticator, toAuthOptions } from './authenticator.js';
 import type { AuthResult } from './principal.js';
@@ -13,43 +14,23 @@ import { refusalFor } from './refusal.js';
 const folder = mkdtempSync(path.join(tmpdir(), 'quanren-auth-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const ISSUER = 'https://issuer.example';
 const NOW_MS = 1_800_000_000_000;
 const nowSeconds = NOW_MS / 1_000;
 
-interface Signer {
-  readonly alg: string;
-  readonly kid: string;
-  readonly privateKey: CryptoKey;
-  readonly publicKey: CryptoKey;
-}
-
-async function makeSigner(alg: string, kid: string): Promise<Signer> {
-  return { alg, kid, ...(await generateKeyPair(alg, { extractable: true })) };
-}
-
 async function writeKeys(file: string, signers: readonly Signer[]): Promise<void> {
-  const keys = await Promise.all(
-    signers.map(async (s) => ({ ...(await exportJWK(s.publicKey)), kid: s.kid, alg: s.alg })),
-  );
-  writeFileSync(file, JSON.stringify({ keys }));
+  writeFileSync(file, await keySetOf(...signers));
 }
 
-function sign(signer: Signer, claims: Record<string, unknown> = {}): Promise<string> {
-  return new SignJWT({
-    iss: ISSUER,
-    aud: 'quanren',
-    sub: 'app-1',
-    exp: nowSeconds + 60,
-    scope: 'match:read unheard:of',
-    ...claims,
-  })
-    .setProtectedHeader({ alg: signer.alg, kid: signer.kid })
-    .sign(signer.privateKey);
-}
+const sign = (signer: Signer, claims: Record<string, unknown> = {}) => signToken(signer, claims, NOW_MS);
 
 function authenticatorFor(file: string, clock = { ms: NOW_MS }) {
-  const jwt = { jwks: file, issuer: ISSUER, audience: 'quanren', clockSkewSeconds: 5 };
+  const jwt = {
+    jwks: file,
+    issuer: ISSUER,
+    audience: 'quanren',
+    clockSkewSeconds: 5,
+    keysMaxAgeSeconds: 600,
+  };
   return createAuthenticator({ jwt, now: () => clock.ms });
 }
 
@@ -76,7 +57,7 @@ test('tokens that must not pass do not', async () => {
   await writeKeys(file, [signer]);
   const authenticator = authenticatorFor(file);
   const publicPem = new TextEncoder().encode(await exportSPKI(signer.publicKey));
-  const claims = { iss: ISSUER, aud: 'quanren', sub: 'x', exp: nowSeconds + 60 };
+  const claims = { iss: ISSUER, aud: AUDIENCE, sub: 'x', exp: nowSeconds + 60 };
   const unsigned = `${base64url.encode('{"alg":"none"}')}.${base64url.encode(JSON.stringify(claims))}.`;
   const confused = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256', kid: 'k' }).sign(publicPem);
   const good = await sign(signer);
@@ -131,7 +112,6 @@ test('keys rotate: a new key of the file is found, a withdrawn one is refused', 
   const [byOld, byNew] = [`Bearer ${await sign(old, long)}`, `Bearer ${await sign(fresh, long)}`];
   assert.equal(reasonOf(await authenticator.authenticate(byOld)), 'accepted');
   await writeKeys(file, [fresh]);
-  utimesSync(file, new Date(NOW_MS), new Date(NOW_MS));
   assert.equal(reasonOf(await authenticator.authenticate(byNew)), 'invalid', 'within the cooldown');
   clock.ms += 30_000;
   assert.equal(reasonOf(await authenticator.authenticate(byNew)), 'accepted');
@@ -142,7 +122,7 @@ test('keys rotate: a new key of the file is found, a withdrawn one is refused', 
 
 test('keys come from a URL; one that cannot be reached says nothing about the token', async () => {
   const signer = await makeSigner('EdDSA', 'k');
-  const body = JSON.stringify({ keys: [{ ...(await exportJWK(signer.publicKey)), kid: 'k' }] });
+  const body = await keySetOf(signer);
   let asked = 0;
   let isUp = true;
   const server = createServer((_request, response) => {
@@ -193,7 +173,14 @@ test('refusals carry the headers of RFC 6750', () => {
 });
 
 test('without settings it is off; a key set without an issuer is refused', () => {
-  const none = { jwks: '', issuer: '', audience: 'quanren', clockSkewSeconds: 30, apiKeysFile: '' };
+  const none = {
+    jwks: '',
+    issuer: '',
+    audience: 'quanren',
+    clockSkewSeconds: 30,
+    keysMaxAgeSeconds: 600,
+    apiKeysFile: '',
+  };
   const off = createAuthenticator(toAuthOptions(none));
   assert.equal(off.isOn, false);
   assert.throws(() => toAuthOptions({ ...none, jwks: 'keys.json' }), { code: 'set_up' });

@@ -1,14 +1,15 @@
 /**
  * One question for every entrance: whose request is this? The answer to a token seen before is a value, so that a hot
- * path need not wait for a promise; a token is believed from memory until it expires, at the longest for `REMEMBER_MS`.
+ * path need not wait for a promise; a token is believed from memory until it expires, at the longest for half of
+ * `keysMaxAgeSeconds`.
  */
 import { QuanrenError } from '../errors/quanren-error.js';
 import { createApiKeyCheck, isApiKey, readApiKeys } from './api-keys.js';
-import { createJwtCheck, type JwtOptions } from './jwt.js';
+import { JwtCheck, type JwtOptions } from './jwt.js';
 import { ANONYMOUS, type AuthFailure, type AuthResult, type Principal } from './principal.js';
 
-/** A key that is withdrawn stops working after at most this long. */
-const REMEMBER_MS = 5 * 60_000;
+/** API keys are withdrawn by a restart: they are remembered to save their hashing. */
+const REMEMBER_API_KEY_MS = 5 * 60_000;
 const REMEMBERED_TOKENS = 10_000;
 const REMEMBERED_CHARS = 16 * 1024 * 1024;
 const LONGEST_TOKEN_CHARS = 8_192;
@@ -20,6 +21,8 @@ export interface AuthOptions {
   readonly jwt?: JwtOptions | undefined;
   /** The file of API keys (`api-keys.ts`). Absent: no API key is accepted. */
   readonly apiKeysFile?: string | undefined;
+  /** Hears when the key set cannot be read any more, once until it could be read again. */
+  readonly onTrouble?: (error: QuanrenError) => void;
   /** Epoch milliseconds; a parameter so that tests can move it. */
   readonly now?: () => number;
 }
@@ -30,6 +33,7 @@ export function toAuthOptions(settings: {
   readonly issuer: string;
   readonly audience: string;
   readonly clockSkewSeconds: number;
+  readonly keysMaxAgeSeconds: number;
   readonly apiKeysFile: string;
 }): AuthOptions {
   const { jwks, apiKeysFile, ...rest } = settings;
@@ -48,6 +52,8 @@ export function toAuthOptions(settings: {
 export interface Authenticator {
   /** False: everyone is `ANONYMOUS` with every scope. */
   readonly isOn: boolean;
+  /** Reads the key set, where there is one: as `KeySet.open`. */
+  open(): Promise<string | undefined>;
   /** Takes the `Authorization` header, empty where it is missing. Never throws and never rejects. */
   authenticate(authorizationHeader: string): AuthResult | Promise<AuthResult>;
 }
@@ -103,26 +109,27 @@ class Remembered {
 export function createAuthenticator(options: AuthOptions): Authenticator {
   const now = options.now ?? Date.now;
   if (options.jwt === undefined && options.apiKeysFile === undefined)
-    return { isOn: false, authenticate: () => ANONYMOUS };
+    return { isOn: false, open: async () => undefined, authenticate: () => ANONYMOUS };
   const checkKey = createApiKeyCheck(
     options.apiKeysFile === undefined ? [] : readApiKeys(options.apiKeysFile),
   );
-  const checkJwt = options.jwt === undefined ? undefined : createJwtCheck(options.jwt, now);
+  const jwt = options.jwt === undefined ? undefined : new JwtCheck(options.jwt, now, options.onTrouble);
   const remembered = new Remembered();
   let inFlight = 0;
 
-  const verify = async (header: string, token: string, check: NonNullable<typeof checkJwt>) => {
+  const verify = async (header: string, token: string, jwtCheck: JwtCheck) => {
     inFlight += 1;
-    const outcome = await check(token).finally(() => {
+    const outcome = await jwtCheck.check(token).finally(() => {
       inFlight -= 1;
     });
     if ('kind' in outcome) return outcome;
-    remembered.set(header, outcome.principal, Math.min(outcome.expiresAtMs, now() + REMEMBER_MS));
+    remembered.set(header, outcome.principal, outcome.believedUntilMs);
     return outcome.principal;
   };
 
   return {
     isOn: true,
+    open: async () => jwt?.open(),
     authenticate(header) {
       if (header === '') return MISSING;
       const known = remembered.get(header, now());
@@ -134,12 +141,12 @@ export function createAuthenticator(options: AuthOptions): Authenticator {
       if (isApiKey(token)) {
         const principal = checkKey(token);
         if (principal === undefined) return UNKNOWN_KEY;
-        remembered.set(header, principal, now() + REMEMBER_MS);
+        remembered.set(header, principal, now() + REMEMBER_API_KEY_MS);
         return principal;
       }
-      if (checkJwt === undefined) return NO_JWT;
+      if (jwt === undefined) return NO_JWT;
       if (inFlight >= CHECKS_IN_FLIGHT) return BUSY;
-      return verify(header, token, checkJwt);
+      return verify(header, token, jwt);
     },
   };
 }

@@ -32,6 +32,6 @@ export function refusalFor(result: AuthResult, scope: Scope): Refusal | undefine
         },
       };
     case 'unavailable':
-      return { error: new QuanrenError('unavailable', result.detail), headers: { 'Retry-After': '1' } };
+      return { error: new QuanrenError('unavailable', result.detail), headers: { 'retry-after': '1' } };
   }
 }

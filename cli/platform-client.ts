@@ -1,6 +1,7 @@
 /** The CLI's way to the platform: its HTTP API, with problem documents turned back into errors. */
 import { ERROR_KINDS, type ErrorCode } from '../errors/error-codes.js';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { reasonOf } from '../errors/reason-of.js';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const FOLLOW_INTERVAL_MS = 200;
@@ -55,7 +56,7 @@ export class PlatformClient {
     } catch (cause) {
       throw new QuanrenError(
         'unavailable',
-        `The platform at ${this.#url} does not answer ${method} ${path}.`,
+        `The platform at ${this.#url} does not answer ${method} ${path} (${reasonOf(cause)}).`,
         { cause },
       );
     }

@@ -25,6 +25,16 @@ export async function checkPort(host: string, port: number, setting: SettingName
     await tryPort(host, port);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
+    if (code !== 'EADDRINUSE' && code !== 'EACCES') {
+      const hostSetting = environmentName(setting).replace(/_PORT$/, '_HOST');
+      throw new QuanrenError(
+        'set_up',
+        `${hostSetting} is ${host}, which is no address of this machine (${code}).`,
+        {
+          cause,
+        },
+      );
+    }
     const other = port + 1000 <= 65_535 ? port + 1000 : port - 1000;
     const why = code === 'EADDRINUSE' ? 'is in use' : `cannot be listened on (${code})`;
     throw new QuanrenError(

@@ -145,6 +145,12 @@ export const SETTINGS = {
     0,
     300,
   ),
+  'auth.keysMaxAgeSeconds': integer(
+    'For how long a key that was withdrawn from auth.jwks may still be believed.',
+    600,
+    1,
+    86_400,
+  ),
   'auth.apiKeysFile': text('A JSON file of hashed API keys. Empty: no API key is accepted.', ''),
   'tls.certFile': text('The certificate chain (PEM). Empty: TLS is off.', ''),
   'tls.keyFile': text('The private key (PEM) of tls.certFile.', ''),

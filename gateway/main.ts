@@ -1,10 +1,11 @@
 /**
- * Runs the match gateway: `node dist/gateway/main.js`, with the settings of config/settings.ts. Says `{ready}` or
- * `{failed}` to the process that started it; SIGTERM stops it, within gateway.drainMs.
+ * Runs the match gateway: `node dist/gateway/main.js`, with the settings of config/settings.ts. Says to the process that
+ * started it `{progress}` of what to know, then `{ready}` or `{failed}`; SIGTERM stops it, within gateway.drainMs.
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { pino } from 'pino';
+import { checkTlsFiles } from '../auth/tls-files.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
@@ -14,7 +15,9 @@ import { type Gateway, startGateway } from './start-gateway.js';
 const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: true }));
 
 /** Tells the parent, and is not stopped by one that has gone. */
-function tell(message: { ready: Record<string, unknown> } | { failed: string }): Promise<void> {
+function tell(
+  message: { progress: string } | { ready: Record<string, unknown> } | { failed: string },
+): Promise<void> {
   return new Promise((resolve) => {
     if (process.send === undefined) resolve();
     else process.send(message, undefined, {}, () => resolve());
@@ -27,7 +30,7 @@ async function run(): Promise<void> {
   const storeFolder = path.join(dataFolder, 'store');
   mkdirSync(storeFolder, { recursive: true });
   const bus = openEmbeddedEventBus(path.join(dataFolder, 'bus'));
-  const hasTls = settings['tls.certFile'] !== '' || settings['tls.keyFile'] !== '';
+  const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] });
   let gateway: Gateway | undefined;
   let isStopping = false;
   const stop = async (): Promise<void> => {
@@ -57,12 +60,13 @@ async function run(): Promise<void> {
     workers: settings['gateway.workers'],
     workerHeapMib: settings['gateway.workerHeapMib'],
     transport: settings['gateway.transport'],
-    tls: hasTls ? { certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] } : undefined,
+    tls,
     auth: {
       jwks: settings['auth.jwks'],
       issuer: settings['auth.issuer'],
       audience: settings['auth.audience'],
       clockSkewSeconds: settings['auth.clockSkewSeconds'],
+      keysMaxAgeSeconds: settings['auth.keysMaxAgeSeconds'],
       apiKeysFile: settings['auth.apiKeysFile'],
     },
     storeFolder,
@@ -73,6 +77,10 @@ async function run(): Promise<void> {
     drainWithinMs: settings['gateway.drainMs'],
     isUnsafeExposureAllowed: settings['unsafe.listenWithoutAuthAndTls'],
     version: VERSION,
+    onWarning: (text) => {
+      log.warn(text);
+      void tell({ progress: text });
+    },
     onGiveUp: () => {
       log.fatal('The workers die again and again; the gateway gives up');
       process.exit(1);
@@ -80,7 +88,7 @@ async function run(): Promise<void> {
   });
   const { port, metricsPort, transport } = gateway;
   log.info({ port, metricsPort }, `The match gateway serves on port ${port} through ${transport}`);
-  const protocol = hasTls ? 'https' : 'http';
+  const protocol = tls === undefined ? 'http' : 'https';
   await tell({
     ready: { url: `${protocol}://${settings['gateway.host']}:${port}`, port, metricsPort, transport },
   });

@@ -24,6 +24,8 @@ export interface GatewayOptions extends WorkerOptions {
   readonly isUnsafeExposureAllowed: boolean;
   readonly version: string;
   readonly log: Logger;
+  /** Hears what the person who starts it should know. */
+  readonly onWarning: (text: string) => void;
   /** The gateway cannot be kept alive: its process should end, so that whoever started it decides. */
   readonly onGiveUp: () => void;
 }
@@ -41,6 +43,14 @@ export interface Gateway {
 /** Main's own bound, beyond the workers' drain. */
 const STOP_GRACE_MS = 1_000;
 
+function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException): QuanrenError {
+  const sentence =
+    cause.code === 'EADDRINUSE' || cause.code === 'EACCES'
+      ? `Port ${port} on ${host} is in use or not allowed; QUANREN_GATEWAY_PORT names another.`
+      : `QUANREN_GATEWAY_HOST is ${host}, which is no address of this machine (${cause.code}).`;
+  return new QuanrenError('set_up', sentence, { cause });
+}
+
 /**
  * Workers share a port by SO_REUSEPORT, which would let two gateways share one too: so the port is first taken alone.
  * Returns it, a free one for 0.
@@ -48,15 +58,7 @@ const STOP_GRACE_MS = 1_000;
 async function claimPort(host: string, port: number): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(
-        new QuanrenError(
-          'set_up',
-          `Port ${port} on ${host} is in use or not allowed; QUANREN_GATEWAY_PORT names another.`,
-          { cause },
-        ),
-      ),
-    );
+    server.once('error', (cause) => reject(cannotListen(host, port, cause)));
     server.listen({ host, port, exclusive: true }, resolve);
   });
   const address = server.address();
@@ -66,7 +68,7 @@ async function claimPort(host: string, port: number): Promise<number> {
 
 /** Throws `set_up`. Resolves when every worker listens; /match says 503 until the catalog is loaded. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { bus, log } = options;
+  const { bus, log, onWarning } = options;
   const authenticator = createAuthenticator(toAuthOptions(options.auth));
   const exposure = checkExposure({
     host: options.host,
@@ -74,11 +76,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     tlsIsOn: options.tls !== undefined,
     isUnsafeAllowed: options.isUnsafeExposureAllowed,
   });
-  if (exposure !== undefined) log.warn(`Match gateway: ${exposure}`);
+  if (exposure !== undefined) onWarning(`Match gateway: ${exposure}`);
+  const keyWarning = await authenticator.open();
+  if (keyWarning !== undefined) onWarning(keyWarning);
   const { transport } = chooseTransport(options.transport);
   const workers = transport.canSharePort ? options.workers : 1;
   if (workers < options.workers) {
-    log.warn(`${transport.name} cannot share a port here: one worker serves instead of ${options.workers}.`);
+    onWarning(`${transport.name} cannot share a port here: one worker serves instead of ${options.workers}.`);
   }
   const port = await claimPort(options.host, options.port);
 
@@ -96,7 +100,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     snapshot: () => follower.snapshot(),
     onDeath: (place, reason, detail) =>
       log.error({ place, reason }, `A worker died (${detail}) and is replaced`),
-    onWarning: (text) => log.warn(text),
+    onWarning,
     onGiveUp: options.onGiveUp,
   });
   // Workers first: what the stream tells from its start on must reach them all.

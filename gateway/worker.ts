@@ -107,7 +107,10 @@ class Worker {
       ...createRoutes({
         service,
         fastPath: new FastPath(shared),
-        authenticator: createAuthenticator(toAuthOptions(options.auth)),
+        authenticator: createAuthenticator({
+          ...toAuthOptions(options.auth),
+          onTrouble: (error) => log.error({ err: error }, error.message),
+        }),
         stats,
         unreadyReason: () => this.#unreadyReason(),
         now: Date.now,

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { checkExposure } from '../auth/exposure.js';
+import { checkTlsFiles } from '../auth/tls-files.js';
 import { adoptEmbeddedPostgres, connectionToEmbeddedPostgres } from '../catalog/embedded-postgres.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
@@ -25,28 +26,34 @@ function tell(message: Message): Promise<void> {
   });
 }
 
+function warn(text: string): void {
+  log.warn(text);
+  void tell({ progress: text });
+}
+
 async function run(): Promise<void> {
   const settings = loadSettings(process.env);
-  const authenticator = createAuthenticator(
-    toAuthOptions({
+  const authenticator = createAuthenticator({
+    ...toAuthOptions({
       jwks: settings['auth.jwks'],
       issuer: settings['auth.issuer'],
       audience: settings['auth.audience'],
       clockSkewSeconds: settings['auth.clockSkewSeconds'],
+      keysMaxAgeSeconds: settings['auth.keysMaxAgeSeconds'],
       apiKeysFile: settings['auth.apiKeysFile'],
     }),
-  );
-  const tls =
-    settings['tls.certFile'] === '' && settings['tls.keyFile'] === ''
-      ? null
-      : { certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] };
-  const warning = checkExposure({
+    onTrouble: (error) => log.error({ err: error }, error.message),
+  });
+  const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] }) ?? null;
+  const exposure = checkExposure({
     host: settings['platform.host'],
     authIsOn: authenticator.isOn,
     tlsIsOn: tls !== null,
     isUnsafeAllowed: settings['unsafe.listenWithoutAuthAndTls'],
   });
-  if (warning !== undefined) log.warn(warning);
+  if (exposure !== undefined) warn(`Platform: ${exposure}`);
+  const keyWarning = await authenticator.open();
+  if (keyWarning !== undefined) warn(keyWarning);
   const dataDir = path.resolve(settings['data.dir']);
   const postgresFolder = path.join(dataDir, 'postgres');
   let platform: Platform | undefined;

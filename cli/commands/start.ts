@@ -1,4 +1,6 @@
 /** `quanren start`: the embedded profile in one command. */
+import { get } from 'node:http';
+import { get as getSecurely } from 'node:https';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { loadSettings, type Settings } from '../../config/settings.js';
@@ -10,6 +12,7 @@ const GATEWAY_READY_WITHIN_MS = 60_000;
 const GATEWAY_STOP_WITHIN_MS = 20_000;
 const READYZ_WITHIN_MS = 60_000;
 const READYZ_INTERVAL_MS = 50;
+const READYZ_TIMEOUT_MS = 1_000;
 
 /** Lines that start with the seconds since the command was given. */
 function createProgress(): (text: string) => void {
@@ -18,18 +21,32 @@ function createProgress(): (text: string) => void {
     console.log(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(5)} s  ${text}`);
 }
 
+/** Whose certificate it is does not matter here: it is the child's, and for a name that this machine need not know. */
+function isReady(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const options = { timeout: READYZ_TIMEOUT_MS, rejectUnauthorized: false, agent: false };
+    const request = (url.startsWith('https:') ? getSecurely : get)(`${url}/readyz`, options, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(false));
+  });
+}
+
 /** The gateway serves before it knows the crowds; people should be told to try it when it does. */
 async function awaitReady(url: string): Promise<void> {
   const deadline = performance.now() + READYZ_WITHIN_MS;
   while (performance.now() < deadline) {
-    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(() => null);
-    if (response?.ok) return;
+    if (await isReady(url)) return;
     await new Promise((resolve) => setTimeout(resolve, READYZ_INTERVAL_MS));
   }
   throw new Error(`the gateway at ${url} was not ready after ${READYZ_WITHIN_MS / 1000} s`);
 }
 
 function describe(settings: Settings, gatewayUrl: string, platformUrl: string): string {
+  const authIsOn = settings['auth.jwks'] !== '' || settings['auth.apiKeysFile'] !== '';
+  const curl = authIsOn ? 'curl -H "Authorization: Bearer $TOKEN"' : 'curl';
   return `
 Quanren is up.
 
@@ -41,10 +58,10 @@ Quanren is up.
 
 Try:
 
-  curl '${gatewayUrl}/match?uid=00095'
-  curl '${gatewayUrl}/match?uid=00020&crowdCode=lapsed_premium_users'
-  curl '${platformUrl}/crowds/big_spenders_30d'
-  curl '${platformUrl}/explain?uid=00095&crowdCode=lapsed_premium_users'
+  ${curl} '${gatewayUrl}/match?uid=00095'
+  ${curl} '${gatewayUrl}/match?uid=00020&crowdCode=lapsed_premium_users'
+  ${curl} '${platformUrl}/crowds/big_spenders_30d'
+  ${curl} '${platformUrl}/explain?uid=00095&crowdCode=lapsed_premium_users'
 
 Ctrl-C stops it.`;
 }

@@ -12,6 +12,7 @@ export interface WorkerOptions {
     readonly issuer: string;
     readonly audience: string;
     readonly clockSkewSeconds: number;
+    readonly keysMaxAgeSeconds: number;
     readonly apiKeysFile: string;
   };
   readonly storeFolder: string;

@@ -117,8 +117,8 @@ export class Quanren {
   }
 
   /** `quanren start`, once it says that it is up. */
-  async start(): Promise<Command> {
-    const started = this.command(['start']);
+  async start(environment: Readonly<Record<string, string>> = {}): Promise<Command> {
+    const started = this.command(['start'], environment);
     await until(
       'quanren start',
       async () => {

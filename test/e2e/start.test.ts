@@ -81,6 +81,7 @@ const TOGETHER = { timeout: 60_000 };
 
 test('a first start comes up, and what it says to try answers rightly', TOGETHER, async () => {
   running = await quanren.start();
+  assert.match(running.stdout, /Match gateway: authentication and TLS are off/);
   const urls = Array.from(running.stdout.matchAll(/curl '([^']+)'/g), ([, url = '']) => url);
   assert.equal(urls.length, 4);
   const [list, one, crowd, explain] = await Promise.all(urls.map((url) => quanren.ask(url)));

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, fetch, type RequestInit, type Response } from 'undici';
 import { findFreePort } from '../../../cli/ports.js';
 import { openEmbeddedEventBus } from '../../../events/embedded/embedded-event-bus.js';
 import type { EventBus } from '../../../events/event-bus.js';
@@ -83,16 +84,29 @@ export class DataFolder {
   }
 }
 
+/** What a child says last of its start, after its `{progress}`. */
+function outcomeOf(child: ChildProcess): Promise<{ ready: object } | { failed: string }> {
+  return new Promise((resolve) => {
+    child.on('message', (message: { progress: string } | { ready: object } | { failed: string }) => {
+      if (!('progress' in message)) resolve(message);
+    });
+    child.on('disconnect', () => resolve({ failed: 'it ended and said nothing' }));
+  });
+}
+
 export class GatewayProcess {
   readonly child: ChildProcess;
   readonly url: string;
   readonly metricsPort: number;
   output = '';
 
-  private constructor(child: ChildProcess, port: number, metricsPort: number) {
+  readonly #trust: Agent | undefined;
+
+  private constructor(child: ChildProcess, port: number, metricsPort: number, ca: string | undefined) {
     this.child = child;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `${ca === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
     this.metricsPort = metricsPort;
+    this.#trust = ca === undefined ? undefined : new Agent({ connect: { ca } });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.output += text;
@@ -100,8 +114,15 @@ export class GatewayProcess {
     }
   }
 
-  /** Resolves when it is ready. Rejects with the sentence of `{failed}`. */
-  static async start(data: DataFolder, environment: Record<string, string> = {}): Promise<GatewayProcess> {
+  /**
+   * Resolves when it is ready. Rejects with the sentence of `{failed}`. With a certificate to trust (PEM) it is asked
+   * over TLS.
+   */
+  static async start(
+    data: DataFolder,
+    environment: Record<string, string> = {},
+    ca?: string,
+  ): Promise<GatewayProcess> {
     const [port, metricsPort] = [await findFreePort(), await findFreePort()];
     const child = fork(MAIN, [], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -115,9 +136,9 @@ export class GatewayProcess {
         ...environment,
       },
     });
-    const gateway = new GatewayProcess(child, port, metricsPort);
+    const gateway = new GatewayProcess(child, port, metricsPort, ca);
     const said = await Promise.race([
-      once(child, 'message').then(([message]) => message as { ready?: object; failed?: string }),
+      outcomeOf(child),
       sleep(READY_WITHIN_MS, { failed: 'it said nothing' }, { ref: false }),
     ]);
     if ('failed' in said) {
@@ -134,7 +155,8 @@ export class GatewayProcess {
   }
 
   get(target: string, init: RequestInit = {}): Promise<Response> {
-    return fetch(this.url + target, { signal: AbortSignal.timeout(10_000), ...init });
+    const dispatcher = this.#trust === undefined ? {} : { dispatcher: this.#trust };
+    return fetch(this.url + target, { signal: AbortSignal.timeout(10_000), ...dispatcher, ...init });
   }
 
   async json(target: string): Promise<Record<string, unknown>> {
@@ -155,5 +177,6 @@ export class GatewayProcess {
     const force = setTimeout(() => this.child.kill('SIGKILL'), 20_000);
     await ended;
     clearTimeout(force);
+    await this.#trust?.destroy();
   }
 }

@@ -1,6 +1,7 @@
 /** The gateway as its callers see it: real process, real stores, real bus. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { RequestInit } from 'undici';
 import { DataFolder, GatewayProcess } from './gateway-process.js';
 
 const data = new DataFolder();

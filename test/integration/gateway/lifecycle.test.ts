@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WebSocket } from 'undici';
+import { type RequestInit, WebSocket } from 'undici';
 import { createApiKey } from '../../../auth/api-keys.js';
 import { DataFolder, GatewayProcess, until } from './gateway-process.js';
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,6 +8,7 @@ import { chooseTransport } from '../../../gateway/transport/choose-transport.js'
 import { nodeHttpTransport } from '../../../gateway/transport/node-http.js';
 import { testTransport } from '../../../gateway/transport/transport.contract.js';
 import { createHead } from '../../../gateway/transport/transport.js';
+import { createCertificate } from '../../support/certificate.js';
 
 testTransport('node:http', nodeHttpTransport);
 
@@ -27,14 +27,9 @@ for (const each of new Set([transport, nodeHttpTransport])) {
   test(`${each.name}: speaks TLS, and refuses files that do not do`, async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'quanren-tls-'));
     const [certFile, keyFile] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
-    execFileSync(
-      'openssl',
-      [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-        ...['-subj', '/CN=localhost', '-keyout', keyFile, '-out', certFile],
-      ],
-      { stdio: 'ignore' },
-    );
+    const { cert, key } = createCertificate();
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key);
     const options = {
       host: '127.0.0.1',
       port: 0,
@@ -45,7 +40,7 @@ for (const each of new Set([transport, nodeHttpTransport])) {
     };
     const server = await each.listen({ ...options, tls: { certFile, keyFile } });
     const body = await new Promise<string>((resolve, reject) => {
-      request({ port: server.port, rejectUnauthorized: false, agent: false }, (response) => {
+      request({ port: server.port, ca: cert, agent: false }, (response) => {
         response.setEncoding('utf8').on('data', resolve);
       })
         .on('error', reject)

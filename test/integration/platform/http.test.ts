@@ -100,6 +100,7 @@ test('credentials: 401 without, 403 without the scope, and the name in the audit
   const scopes: Record<string, readonly Scope[]> = { reader: ['read'], writer: ['read', 'tags:write'] };
   const authenticator: Authenticator = {
     isOn: true,
+    open: async () => undefined,
     authenticate(header) {
       const subject = header.replace('Bearer ', '');
       const held = scopes[subject];
