@@ -2,10 +2,9 @@
  * A crowd's members as files: its table ADS `ads/crowd_uid_<crowd>/dt=<dt>/members.parquet`, and the files it is exported
  * to. All have one column, `uid`, in the order of the wide table.
  */
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { DuckSession } from '../warehouse/duck.js';
-import { publishFile, type WarehouseFiles } from '../warehouse/files.js';
+import { makeFolder, publishFile, type WarehouseFiles } from '../warehouse/files.js';
 import { printIsMember } from './crowd-bits.js';
 
 export type ExportFormat = 'csv' | 'parquet';
@@ -51,7 +50,7 @@ export async function exportCrowd(
   crowd: { readonly crowdCode: string; readonly position: number; readonly dt: string },
   { format, folder }: { readonly format: ExportFormat; readonly folder: string },
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const name = `${crowd.crowdCode}_${crowd.dt}.${format}`;
   await copyMembers(
     session,

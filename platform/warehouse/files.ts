@@ -4,6 +4,7 @@
  * that is seen under its name is whole, whenever the process was killed.
  */
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { QuanrenError } from '../../errors/quanren-error.js';
@@ -43,6 +44,23 @@ export async function publishFile(temporary: string, file: string): Promise<void
   await syncPath(temporary);
   await rename(temporary, file);
   await syncPath(path.dirname(file));
+}
+
+/**
+ * As `mkdir -p`. Node's own `recursive` never returns under /proc, where making a folder fails with ENOENT although its
+ * parent is there. Throws the error of the file system.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = path.resolve(folder); !existsSync(at); at = path.dirname(at)) missing.unshift(at);
+  for (const each of missing) {
+    try {
+      await mkdir(each);
+    } catch (error) {
+      // Someone else may have made it meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -1,4 +1,5 @@
 /** Runs: ask for one (202, with where to follow it), list, and see how far one is. */
+import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import type { FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
@@ -23,6 +24,7 @@ import {
   text,
 } from '../../http/schemas.js';
 import type { PlatformServices, RunRequest } from '../../services.js';
+import { makeFolder } from '../../warehouse/files.js';
 
 const RunStatus = Type.Union([
   Type.Literal('queued'),
@@ -78,7 +80,7 @@ function toRunView(run: CrowdRun): Static<typeof RunView> {
 }
 
 export function addRunRoutes(app: App, { catalog, runs }: PlatformServices, exportFolder: string): void {
-  const start = (
+  const start = async (
     request: FastifyRequest,
     crowdCodes: readonly string[],
     wanted: { readonly dt?: string; readonly export?: Static<typeof ExportBody> },
@@ -87,7 +89,9 @@ export function addRunRoutes(app: App, { catalog, runs }: PlatformServices, expo
     return runs.start({
       ...order,
       ...(wanted.dt === undefined ? {} : { dt: requireDt(wanted.dt) }),
-      ...(wanted.export === undefined ? {} : { export: toExport(request, wanted.export, exportFolder) }),
+      ...(wanted.export === undefined
+        ? {}
+        : { export: await toExport(request, wanted.export, exportFolder) }),
     });
   };
 
@@ -170,12 +174,12 @@ export function addRunRoutes(app: App, { catalog, runs }: PlatformServices, expo
   );
 }
 
-/** Someone on another machine does not choose where this one writes. */
-function toExport(
+/** Someone on another machine does not choose where this one writes; a folder that cannot be written is refused at once. */
+async function toExport(
   request: FastifyRequest,
   { format, folder }: Static<typeof ExportBody>,
   exportFolder: string,
-): ExportRequest {
+): Promise<ExportRequest> {
   if (folder === undefined) return { format, folder: exportFolder };
   if (!isLoopback(request.ip)) {
     throw new QuanrenError(
@@ -185,6 +189,17 @@ function toExport(
   }
   if (!path.isAbsolute(folder)) {
     throw new QuanrenError('bad_request', 'The export folder must be an absolute path.');
+  }
+  try {
+    await makeFolder(folder);
+    // The slash asks for a folder.
+    await access(`${folder}/`, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new QuanrenError(
+      'bad_request',
+      `The export folder ${folder} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}. Name another.`,
+      { cause },
+    );
   }
   return { format, folder: path.normalize(folder) };
 }

@@ -159,6 +159,16 @@ test('several crowds run in one batch; a paused one is refused', async () => {
   assert.equal((await api.ask('POST /runs', { body: { dt: '1998-02-30' } })).status, 400);
   const relative = { export: { format: 'csv', folder: 'here' } };
   assert.equal((await api.ask('POST /crowds/premium/runs', { body: relative })).status, 400);
+  const file = path.join(api.folder, 'no-folder');
+  writeFileSync(file, '');
+  // Under /proc no folder can be made, and the obvious way to make one never returns there.
+  for (const folder of ['/proc/nowhere/exports', file, path.join(file, 'exports')]) {
+    const impossible = await api.ask('POST /crowds/premium/runs', {
+      body: { export: { format: 'csv', folder } },
+    });
+    assert.equal(impossible.status, 400, folder);
+    assert.ok(String(impossible.json.detail).includes(folder), folder);
+  }
 });
 
 test('synthetic users: made, and refused over real ones', async () => {
