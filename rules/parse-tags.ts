@@ -30,7 +30,7 @@ const MAX_FIELD_LENGTH = 100;
 /** The kinds of column that hold a tag of each type, and for datetimes of each format. */
 const COLUMNS_OF_TYPE: Readonly<Record<Exclude<TagType, 'datetime'>, readonly ColumnType['kind'][]>> = {
   enum: ['text'],
-  numeric: ['decimal', 'integer', 'text'],
+  numeric: ['decimal', 'number', 'integer', 'text'],
   boolean: ['boolean', 'text'],
 };
 const COLUMNS_OF_FORMAT: Readonly<Record<ValueFormat, readonly ColumnType['kind'][]>> = {
@@ -173,11 +173,11 @@ function parseColumnType(
   switch (name) {
     case 'VARCHAR':
     case 'CHAR':
-      if (second === undefined) return { kind: 'text' };
+      if (second === undefined) return { kind: 'text', padded: name === 'CHAR' };
       break;
     case 'STRING':
     case 'TEXT':
-      if (!hasArguments) return { kind: 'text' };
+      if (!hasArguments) return { kind: 'text', padded: false };
       break;
     case 'TINYINT':
     case 'SMALLINT':
@@ -188,7 +188,8 @@ function parseColumnType(
       break;
     case 'DECIMAL':
     case 'NUMERIC': {
-      const precision = Number(first ?? 10);
+      if (!hasArguments) return { kind: 'number' };
+      const precision = Number(first);
       const scale = Number(second ?? 0);
       if (precision >= 1 && precision <= 38 && scale <= precision)
         return { kind: 'decimal', precision, scale };

@@ -4,9 +4,12 @@ export type TagType = 'enum' | 'numeric' | 'boolean' | 'datetime';
 
 /** The column's SQL type, as far as a rule's meaning depends on it. FLOAT and DOUBLE are refused (use DECIMAL). */
 export type ColumnType =
-  | { readonly kind: 'text' }
+  /** `padded`: a CHAR, whose value is the text without the blanks that an engine may fill it up with. */
+  | { readonly kind: 'text'; readonly padded: boolean }
   /** 1 ≤ precision ≤ 38, 0 ≤ scale ≤ precision. */
   | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number }
+  /** DECIMAL without a precision, of which every engine makes something else. */
+  | { readonly kind: 'number' }
   | { readonly kind: 'integer'; readonly bits: 8 | 16 | 32 | 64 }
   | { readonly kind: 'boolean' }
   | { readonly kind: 'date' }

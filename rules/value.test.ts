@@ -141,7 +141,7 @@ test('tags: types, columns and formats that go together', () => {
   const accepted: [Omit<TagFields, 'tag_code'>, Partial<Tag>][] = [
     [
       { tag_type: 'enum', source_type: 'varchar(20)' },
-      { column: { kind: 'text' }, sourceField: 't', format: null },
+      { column: { kind: 'text', padded: false }, sourceField: 't', format: null },
     ],
     [
       { tag_type: 'numeric', source_type: 'Decimal( 10 , 2 )' },
@@ -151,10 +151,7 @@ test('tags: types, columns and formats that go together', () => {
       { tag_type: 'numeric', source_type: 'NUMERIC(5)' },
       { column: { kind: 'decimal', precision: 5, scale: 0 } },
     ],
-    [
-      { tag_type: 'numeric', source_type: 'DECIMAL' },
-      { column: { kind: 'decimal', precision: 10, scale: 0 } },
-    ],
+    [{ tag_type: 'numeric', source_type: 'DECIMAL' }, { column: { kind: 'number' } }],
     [{ tag_type: 'numeric', source_type: 'TINYINT' }, { column: { kind: 'integer', bits: 8 } }],
     [{ tag_type: 'datetime', source_type: 'DATE' }, { format: 'date' }],
     [

@@ -4,6 +4,7 @@
  * writes moments with an offset, or without).
  */
 import { complement, type Range, type RangeSet } from '../ranges.js';
+import type { Tag } from '../tag.js';
 import type { Dialect } from './dialect.js';
 import { FALSE, joinNodes, leaf, printOnOneLine, type SqlNode } from './sql-tree.js';
 
@@ -23,6 +24,14 @@ export interface OrderedAxis extends Axis<bigint> {
   readonly domain: { readonly from: bigint; readonly to: bigint };
   /** Are values that are equal written alike, so that a set may be listed? */
   readonly listable: boolean;
+}
+
+/** The text that the tag's column holds. */
+export function textOf({ sourceField, column }: Tag, dialect: Dialect): string {
+  const name = dialect.identifier(sourceField);
+  if (column.kind === 'number') return dialect.textOfDecimal(name);
+  // As a CHAR, Postgres compares it blind to blanks at the end, and matches it with them.
+  return column.kind === 'text' && column.padded ? `CAST(${name} AS VARCHAR)` : name;
 }
 
 /** The condition where the axis has a value, else NULL. */

@@ -12,7 +12,7 @@ import { type RangeSet, unite } from '../ranges.js';
 import { type ResolvedNode, resolveRule } from '../resolve.js';
 import type { Tag } from '../tag.js';
 import type { Zone } from '../zone.js';
-import { type Axis, guard, hasValue, isInList } from './axis.js';
+import { type Axis, guard, hasValue, isInList, textOf } from './axis.js';
 import { compileDatetime, hasDatetime } from './datetime.js';
 import type { Dialect } from './dialect.js';
 import { compileNumeric, numericAxis } from './numeric.js';
@@ -183,14 +183,14 @@ class SqlCompiler {
 const TRUE_TEXTS = "'true', '1'";
 const FALSE_TEXTS = "'false', '0'";
 
-function booleanAxis({ sourceField, column }: Tag, dialect: Dialect): Axis<boolean> {
-  const value = dialect.identifier(sourceField);
-  const guards = column.kind === 'boolean' ? [] : [leaf(`${value} IN (${TRUE_TEXTS}, ${FALSE_TEXTS})`)];
+function booleanAxis(tag: Tag, dialect: Dialect): Axis<boolean> {
+  const value = textOf(tag, dialect);
+  const guards = tag.column.kind === 'boolean' ? [] : [leaf(`${value} IN (${TRUE_TEXTS}, ${FALSE_TEXTS})`)];
   return { guards, value, literal: dialect.boolean };
 }
 
-function enumAxis({ sourceField }: Tag, dialect: Dialect): Axis<string> {
-  return { guards: [], value: dialect.identifier(sourceField), literal: dialect.string };
+function enumAxis(tag: Tag, dialect: Dialect): Axis<string> {
+  return { guards: [], value: textOf(tag, dialect), literal: dialect.string };
 }
 
 function decimalOf(operand: TagCondition['operands'][number]): Decimal {

@@ -12,7 +12,7 @@ import { type RangeSet, unite } from '../ranges.js';
 import type { Tag } from '../tag.js';
 import { isDayTag } from '../value.js';
 import type { Zone } from '../zone.js';
-import { hasValue, isInRanges, type OrderedAxis } from './axis.js';
+import { hasValue, isInRanges, type OrderedAxis, textOf } from './axis.js';
 import { type Dialect, formatSqlTimestamp } from './dialect.js';
 import { knownLocalTimes, localTimesOf } from './local-time.js';
 import { COMPACT_DATE, EPOCH, ISO_DATE, LOCAL_TIMESTAMP, OFFSET_TIMESTAMP } from './patterns.js';
@@ -58,8 +58,9 @@ function readingsOf(tag: Tag, dialect: Dialect, zone: Zone): readonly Reading[] 
   }
 }
 
-function dayAxis({ sourceField, column, format }: Tag, dialect: Dialect): OrderedAxis {
-  const name = dialect.identifier(sourceField);
+function dayAxis(tag: Tag, dialect: Dialect): OrderedAxis {
+  const { column, format } = tag;
+  const name = textOf(tag, dialect);
   const compact = (day: bigint) => formatDate(Number(day)).replaceAll('-', '');
   switch (column.kind) {
     case 'date':
@@ -93,8 +94,9 @@ function dayAxis({ sourceField, column, format }: Tag, dialect: Dialect): Ordere
   }
 }
 
-function epochReading({ sourceField, column }: Tag, dialect: Dialect, microsPerUnit: bigint): Reading {
-  const name = dialect.identifier(sourceField);
+function epochReading(tag: Tag, dialect: Dialect, microsPerUnit: bigint): Reading {
+  const { column } = tag;
+  const name = textOf(tag, dialect);
   const toUnit = (micros: bigint) => -floorDivide(-micros, microsPerUnit);
   const bits = column.kind === 'integer' ? column.bits : 64;
   const widest = { from: -(2n ** BigInt(bits - 1)), to: 2n ** BigInt(bits - 1) };
@@ -120,11 +122,11 @@ function epochReading({ sourceField, column }: Tag, dialect: Dialect, microsPerU
   };
 }
 
-function momentReadings({ sourceField, column }: Tag, dialect: Dialect, zone: Zone): readonly Reading[] {
-  const name = dialect.identifier(sourceField);
+function momentReadings(tag: Tag, dialect: Dialect, zone: Zone): readonly Reading[] {
+  const name = textOf(tag, dialect);
   const times = { domain: TIMES, listable: true };
   const asLocal = (moments: RangeSet<bigint>) => localTimesOf(moments, zone);
-  switch (column.kind) {
+  switch (tag.column.kind) {
     case 'timestamptz': {
       const axis = { ...times, guards: [], value: name, literal: dialect.utcInstant };
       return [{ axis: bounded(axis), project: (moments) => moments }];

@@ -3,7 +3,8 @@
  * dialect says how that is written. A further engine is one more object of this type.
  *
  * Nothing outside a dialect's literal and identifier printers turns a value into SQL text, and nothing depends on a
- * session's settings: time zone, date style, locale, escape syntax.
+ * session's settings: time zone, date style, locale, escape syntax. What is asked of columns of texts is a collation that
+ * takes different texts for different, as all do that were not chosen otherwise (NOCASE, or a nondeterministic one).
  */
 import { formatDate, formatLocal } from '../civil.js';
 import { type Decimal, formatDecimal } from '../decimal.js';
@@ -39,6 +40,8 @@ export interface Dialect {
   readonly contains: (text: string, part: string) => string;
   /** The text, compared by code point whatever the collation of the column. */
   readonly byCodePoint: (text: string) => string;
+  /** The plain text of a decimal, with a digit before the point. */
+  readonly textOfDecimal: (decimal: string) => string;
   /** NULL where a column of decimals holds what is no number. */
   readonly numberOrNull: (decimal: string) => string;
   /** Lists of `from` literals and more are a subquery that yields `rows`; null where an IN list of any length is fast. */
@@ -61,6 +64,7 @@ export const STANDARD = {
   utcInstant: (micros: bigint) => `TIMESTAMPTZ '${formatSqlTimestamp(micros)}+00'`,
   identifier: (name: string) => `"${checkText(name).replaceAll('"', '""')}"`,
   byCodePoint: (text: string) => text,
+  textOfDecimal: (decimal: string) => `CAST(${decimal} AS VARCHAR)`,
   numberOrNull: (decimal: string) => decimal,
 } as const satisfies Partial<Dialect>;
 

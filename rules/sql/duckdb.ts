@@ -21,6 +21,8 @@ export const duckdb = {
   matches: (text, pattern) => `regexp_full_match(${text}, '${pattern}')`,
   startsWith: (text, prefix) => `starts_with(${text}, ${prefix})`,
   contains: (text, part) => `contains(${text}, ${part})`,
+  // .5 is how DuckDB writes a DECIMAL that has no digit before the point.
+  textOfDecimal: (decimal) => `regexp_replace(CAST(${decimal} AS VARCHAR), '^(-?)[.]', '\\10.')`,
   longList: { from: HASHED_LIST_LENGTH, rows: (literals) => `SELECT unnest([${literals.join(', ')}])` },
   // No DECIMAL holds all numbers of 38 digits, since the point may be anywhere. So numbers become texts that sort as
   // they do: for 18.5, `1` for not negative, `02` digits before the point, `185`.

@@ -2,7 +2,7 @@
 import type { TagCondition, TagOperator } from '../ast.js';
 import { ceilToScale, type Decimal, fitsScale, floorToScale, MAX_DECIMAL_DIGITS } from '../decimal.js';
 import type { Tag } from '../tag.js';
-import { type Axis, constant, guard, isInList } from './axis.js';
+import { type Axis, constant, guard, isInList, textOf } from './axis.js';
 import type { Dialect } from './dialect.js';
 import { NUMBER } from './patterns.js';
 import { leaf, type SqlNode } from './sql-tree.js';
@@ -13,17 +13,22 @@ export function compileNumeric(
   operands: readonly Decimal[],
   dialect: Dialect,
 ): SqlNode {
-  return tag.column.kind === 'text'
+  return isWritten(tag)
     ? compareText(textNumberAxis(tag, dialect), op, operands, dialect)
     : compareUnits(unitsAxis(tag, dialect), op, operands, dialect);
 }
 
 export function numericAxis(tag: Tag, dialect: Dialect): Axis<Decimal> | Axis<bigint> {
-  return tag.column.kind === 'text' ? textNumberAxis(tag, dialect) : unitsAxis(tag, dialect);
+  return isWritten(tag) ? textNumberAxis(tag, dialect) : unitsAxis(tag, dialect);
 }
 
-function textNumberAxis({ sourceField }: Tag, dialect: Dialect): Axis<Decimal> {
-  const name = dialect.identifier(sourceField);
+/** Is the number read from a text? So is one in a column of an unknown scale: no literal would be sure to fit it. */
+function isWritten({ column }: Tag): boolean {
+  return column.kind === 'text' || column.kind === 'number';
+}
+
+function textNumberAxis(tag: Tag, dialect: Dialect): Axis<Decimal> {
+  const name = textOf(tag, dialect);
   return {
     guards: [
       leaf(dialect.matches(name, NUMBER)),

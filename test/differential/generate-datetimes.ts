@@ -33,9 +33,14 @@ const DAY_STEPS = [0n, 0n, 0n, 1n, -1n, 2n] as const;
 
 /** The moments (µs) that a world's datetimes lie at or beside. */
 export function pickMoments(random: Random, zone: Zone, anchor: Anchor): readonly bigint[] {
-  const transitions = zone.transitionsBetween(Date.UTC(1940, 0) / 1000, Date.UTC(2040, 0) / 1000);
-  const ofZone =
-    transitions.length === 0 ? [0n] : [1, 2].map(() => BigInt(random.pick(transitions).atSeconds) * SECOND);
+  const transitions = zone.transitionsBetween(Date.UTC(1800, 0) / 1000, Date.UTC(2150, 0) / 1000);
+  // Among the first changes of a zone are the whole days that it repeated or left out long ago.
+  const ofZone = [
+    transitions[random.int(3)],
+    ...[1, 2].map(() => transitions[random.int(transitions.length)]),
+  ]
+    .filter((transition) => transition !== undefined)
+    .map(({ atSeconds }) => BigInt(atSeconds) * SECOND);
   const yearEnd = BigInt(Date.UTC(random.between(1890, 2100), 0)) * 1_000n;
   const leapDay = BigInt(Date.UTC(random.pick([1900, 1996, 2000, 2023, 2024]), 1, 28)) * 1_000n + 20n * HOUR;
   const here = anchor.kind === 'dt' ? zone.startOfDay(anchor.day + 1) : anchor.micros;

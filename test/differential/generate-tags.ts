@@ -1,6 +1,13 @@
 /** Tags of every type, column and format, each with what its literals and its column's values look like. */
 
-import { floorDivide, formatInstant, formatLocal, isInstant } from '../../rules/civil.js';
+import {
+  floorDivide,
+  formatInstant,
+  formatLocal,
+  isInstant,
+  MICROS_PER_DAY,
+  MIN_INSTANT,
+} from '../../rules/civil.js';
 import type { Anchor, Tag, TagFields, Zone } from '../../rules/index.js';
 import { createTag, formatDate, OPERATORS_OF_TYPE, type TagOperator } from '../../rules/index.js';
 import {
@@ -59,10 +66,10 @@ export function generateTags(random: Random, zone: Zone, anchor: Anchor): readon
   const place: Place = { random, zone, anchor, moments: pickMoments(random, zone, anchor) };
   const precision = random.between(1, 38);
   const scale = random.between(0, precision);
+  const text = () => random.pick(TEXT_TYPES);
+  const near = (...moments: readonly bigint[]): Place => ({ ...place, moments });
   const drafts: readonly Draft[] = [
-    { type: 'enum', sqlType: 'TEXT', ...texts(random) },
-    { type: 'enum', sqlType: 'VARCHAR', ...texts(random) },
-    { type: 'enum', sqlType: 'VARCHAR', ...texts(random) },
+    ...TEXT_TYPES.map((sqlType) => ({ type: 'enum' as const, sqlType, ...texts(random) })),
     { type: 'enum', sqlType: 'VARCHAR', ...texts(random) },
     ...[8, 16, 32, 64].map((bits) => ({
       type: 'numeric' as const,
@@ -77,11 +84,13 @@ export function generateTags(random: Random, zone: Zone, anchor: Anchor): readon
     { type: 'numeric', sqlType: 'DECIMAL(10, 2)', ...numbers(random, decimalRange(10, 2)) },
     { type: 'numeric', sqlType: 'DECIMAL(38, 38)', ...numbers(random, decimalRange(38, 38)) },
     { type: 'numeric', sqlType: 'DECIMAL(38, 0)', ...numbers(random, decimalRange(38, 0)) },
-    { type: 'numeric', sqlType: 'TEXT', ...numberTexts(random) },
+    // DuckDB makes DECIMAL(18, 3) of it.
+    { type: 'numeric', sqlType: 'DECIMAL', ...numbers(random, decimalRange(18, 3)) },
+    { type: 'numeric', sqlType: text(), ...numberTexts(random) },
     { type: 'boolean', sqlType: 'BOOLEAN', ...booleans(random, ['true', 'false']) },
     {
       type: 'boolean',
-      sqlType: 'TEXT',
+      sqlType: text(),
       ...booleans(random, ['true', 'false', '1', '0', 'TRUE', 't', 'yes', '', ' 1', '01']),
     },
     {
@@ -89,12 +98,25 @@ export function generateTags(random: Random, zone: Zone, anchor: Anchor): readon
       sqlType: 'DATE',
       ...days(place, formatDate, ['infinity', '-infinity', '10000-01-01']),
     },
-    { type: 'datetime', format: 'date', sqlType: 'TEXT', ...days(place, formatDate, NOT_DATES) },
+    { type: 'datetime', format: 'date', sqlType: text(), ...days(place, formatDate, NOT_DATES) },
     {
       type: 'datetime',
       format: 'date:yyyymmdd',
-      sqlType: 'TEXT',
+      sqlType: text(),
       ...days(place, compact, NOT_COMPACT_DATES),
+    },
+    // Days of the first years alone fit, and none into 8 bits.
+    {
+      type: 'datetime',
+      format: 'date:yyyymmdd',
+      sqlType: 'TINYINT',
+      ...days(place, () => '0', ['127', '-128']),
+    },
+    {
+      type: 'datetime',
+      format: 'date:yyyymmdd',
+      sqlType: 'SMALLINT',
+      ...days(near(MIN_INSTANT + 30n * MICROS_PER_DAY), compactInteger, ['0', '10100', '10132', '-10101']),
     },
     {
       type: 'datetime',
@@ -121,27 +143,35 @@ export function generateTags(random: Random, zone: Zone, anchor: Anchor): readon
     {
       type: 'datetime',
       format: 'instant',
-      sqlType: 'TEXT',
+      sqlType: text(),
       ...moments(place, (micros) => writeMoment(random, micros, zone), NOT_INSTANTS),
     },
     {
       type: 'datetime',
       format: 'instant:epoch_seconds',
-      sqlType: 'TEXT',
+      sqlType: text(),
       ...epochs(place, 1_000_000n, NOT_EPOCHS),
     },
     {
       type: 'datetime',
       format: 'instant:epoch_millis',
-      sqlType: 'TEXT',
+      sqlType: text(),
       ...epochs(place, 1_000n, NOT_EPOCHS),
     },
-    {
-      type: 'datetime',
-      format: 'instant:epoch_seconds',
-      sqlType: 'INTEGER',
-      ...epochs(place, 1_000_000n, ['2147483647', '-2147483648'], 32),
-    },
+    ...[1_000_000n, 1_000n].flatMap((microsPerUnit) =>
+      [8, 16, 32].map((bits): Draft => {
+        const end = 2n ** BigInt(bits - 1);
+        const ends = near(0n, (end - 1n) * microsPerUnit, -end * microsPerUnit);
+        // Into 32 bits of seconds most moments fit that matter.
+        const around = microsPerUnit === 1_000_000n && bits === 32 ? place : ends;
+        return {
+          type: 'datetime',
+          format: microsPerUnit === 1_000n ? 'instant:epoch_millis' : 'instant:epoch_seconds',
+          sqlType: INTEGER_TYPES[bits] ?? '',
+          ...epochs(around, microsPerUnit, [String(end - 1n), String(-end)], bits),
+        };
+      }),
+    ),
     {
       type: 'datetime',
       format: 'instant:epoch_seconds',
@@ -158,6 +188,8 @@ export function generateTags(random: Random, zone: Zone, anchor: Anchor): readon
   return drafts.map((draft, index) => finish(random, draft, index));
 }
 
+/** All of them hold texts of any length that are generated here. */
+const TEXT_TYPES = ['TEXT', 'VARCHAR', 'CHAR(500)'] as const;
 const INTEGER_TYPES: Readonly<Record<number, string>> = {
   8: 'TINYINT',
   16: 'SMALLINT',
@@ -192,7 +224,10 @@ function finish(random: Random, draft: Draft, index: number): GeneratedTag {
   };
   const created = createTag(fields);
   if (!created.ok) throw new Error(created.diagnostics.map(({ message }) => message).join(' '));
-  return { ...draft, fields, tag: created.value, operators: OPERATORS_OF_TYPE[draft.type] };
+  const { column } = created.value;
+  const isPadded = column.kind === 'text' && column.padded;
+  const raw = () => (isPadded ? draft.raw().replace(/ +$/, '') : draft.raw());
+  return { ...draft, fields, tag: created.value, operators: OPERATORS_OF_TYPE[draft.type], raw };
 }
 
 function texts(random: Random): Values {

@@ -14,7 +14,10 @@ import { type GeneratedTag, generateTags } from './generate-tags.js';
 import { Random } from './random.js';
 import { formatRule, type GeneratedCondition, type GeneratedRule } from './rule-json.js';
 
-/** Gaps and overlaps at midnight, at other hours and of half an hour; a day left out; summer times long gone. */
+/**
+ * Gaps and overlaps at midnight, across it, at other hours, of half an hour and of seconds; a day left out, and one that
+ * comes twice; summer times long gone, and those that follow the moon.
+ */
 export const ZONES = [
   'Asia/Shanghai',
   'America/New_York',
@@ -26,6 +29,12 @@ export const ZONES = [
   'America/Havana',
   'Africa/Casablanca',
   'UTC',
+  'America/St_Johns',
+  'Asia/Manila',
+  'America/Juneau',
+  'Africa/Monrovia',
+  'Asia/Beirut',
+  'Pacific/Kiritimati',
 ] as const;
 
 export interface World {

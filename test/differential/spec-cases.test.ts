@@ -57,6 +57,8 @@ function sqlTypeOf(column: ColumnType): string {
       return INTEGER_TYPES[column.bits];
     case 'decimal':
       return `DECIMAL(${column.precision}, ${column.scale})`;
+    case 'number':
+      return 'DECIMAL';
     case 'timestamptz':
       return 'TIMESTAMP WITH TIME ZONE';
     default:

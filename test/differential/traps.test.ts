@@ -153,6 +153,38 @@ test('NaN in a column of decimals is NULL', async () => {
   await expectTruths(inPostgres, decimal, ['NaN', '1'], on('IS NULL'), [true, false]);
 });
 
+test('a DECIMAL without a precision is whatever the engine makes of it', async () => {
+  const [inDuckdb, inPostgres] = engines;
+  assert.ok(inDuckdb && inPostgres);
+  const number = { tag_type: 'numeric', sqlType: 'NUMERIC' };
+  for (const engine of engines) {
+    await expectTruths(engine, number, ['0.2', '0.3', '-1', null], on('>', 0.2), [false, true, false, null]);
+    await expectTruths(engine, number, ['0.200', '1'], on('IN', [0.2, 5]), [true, false]);
+  }
+  const numbers = ['NaN', 'Infinity', '1e50', '1e-38', '-0.0'];
+  await expectTruths(inPostgres, number, numbers, on('<', 1), [null, null, null, true, true]);
+  await expectTruths(inPostgres, number, numbers, on('IS NULL'), [true, true, true, false, false]);
+  // DuckDB writes these without a digit before the point.
+  const fraction = { ...number, source_type: 'DECIMAL', sqlType: 'DECIMAL(4, 4)' };
+  await expectTruths(inDuckdb, fraction, ['0.5', '-0.5', '0'], on('<=', 0), [false, true, true]);
+});
+
+test('what fills a CHAR up is no part of its value', async () => {
+  for (const engine of engines) {
+    const text = { sqlType: 'CHAR(9)' };
+    await expectTruths(engine, text, ['ab', 'ab c', null], on('=', 'ab'), [true, false, null]);
+    await expectTruths(engine, text, ['ab', 'ab c', null], on('IN', ['ab ', 'x']), [false, false, null]);
+    await expectTruths(engine, text, ['ab', 'ab c', null], on('STARTS WITH', 'ab '), [false, true, null]);
+    await expectTruths(engine, text, ['ab', 'ab c', null], on('CONTAINS', ' '), [false, true, null]);
+    const number = { tag_type: 'numeric', sqlType: 'CHAR(9)' };
+    await expectTruths(engine, number, ['12', '12.50', 'x'], on('>=', 12.5), [false, true, null]);
+    await expectTruths(engine, { tag_type: 'boolean', ...text }, ['true', '0'], on('=', true), [true, false]);
+    const day = { tag_type: 'datetime', value_format: 'date', sqlType: 'CHAR(20)' };
+    await expectTruths(engine, day, ['1998-06-30', '1998-06'], on('IS NULL'), [false, true]);
+    await expectTruths(engine, { ...EPOCHS, sqlType: 'CHAR(9)' }, ['1', '1x'], on('IS NULL'), [false, true]);
+  }
+});
+
 test('U+0000, which DuckDB holds, is a character like others', async () => {
   const [inDuckdb] = engines;
   assert.ok(inDuckdb);
@@ -244,7 +276,15 @@ test('as deep and as large as a rule may be', async () => {
 test('no setting of a session changes an answer', async () => {
   const [inDuckdb, inPostgres] = engines;
   assert.ok(inDuckdb && inPostgres);
-  await inDuckdb.query("SET TimeZone = 'America/New_York'");
+  for (const setting of [
+    "TimeZone = 'America/New_York'",
+    "Calendar = 'japanese'",
+    'old_implicit_casting = true',
+    'integer_division = true',
+    "default_null_order = 'nulls_first'",
+  ]) {
+    await inDuckdb.query(`SET ${setting}`);
+  }
   for (const setting of [
     "TimeZone = 'America/New_York'",
     "DateStyle = 'SQL, DMY'",
@@ -252,6 +292,8 @@ test('no setting of a session changes an answer', async () => {
     'standard_conforming_strings = off',
     'escape_string_warning = off',
     'extra_float_digits = -15',
+    'backslash_quote = off',
+    'transform_null_equals = on',
   ]) {
     await inPostgres.query(`SET ${setting}`);
   }
