@@ -18,7 +18,8 @@ export interface Disagreement {
   readonly rule: WorldRule;
   readonly rowNumber: number;
   readonly expected: Truth;
-  readonly answer: Truth;
+  /** An error where the contender raised one. */
+  readonly answer: Truth | Error;
 }
 
 export interface TruthCounts {
@@ -80,11 +81,44 @@ export async function compareRules(
   for (const truths of expected) count(truths, counts);
   const found: Disagreement[] = [];
   for (const contender of contenders) {
-    const answers = await contender.evaluate(world, rules);
-    const disagreement = findDisagreement(contender.name, rules, expected, answers, world.rows.length);
+    const answers = await contender.evaluate(world, rules).catch(toError);
+    const disagreement =
+      answers instanceof Error
+        ? await findError(contender, world, rules, expected, answers)
+        : findDisagreement(contender.name, rules, expected, answers, world.rows.length);
     if (disagreement !== null) found.push(disagreement);
   }
   return found;
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** Which rule and which row it is that a contender raises an error at. Leaves another world loaded. */
+async function findError(
+  contender: Contender,
+  world: World,
+  rules: readonly WorldRule[],
+  expected: readonly (readonly Truth[])[],
+  error: Error,
+): Promise<Disagreement> {
+  for (const [ruleNumber, rule] of rules.entries()) {
+    if (!((await contender.evaluate(world, [rule]).catch(toError)) instanceof Error)) continue;
+    let [from, to] = [0, world.rows.length];
+    while (to - from > 1) {
+      const middle = (from + to) >> 1;
+      const half = { ...world, rows: world.rows.slice(from, middle) };
+      await contender.load(half);
+      const isInHalf = (await contender.evaluate(half, [rule]).catch(toError)) instanceof Error;
+      [from, to] = isInHalf ? [from, middle] : [middle, to];
+    }
+    const truth = expected[ruleNumber]?.[from] ?? null;
+    return { contender: contender.name, rule, rowNumber: from, expected: truth, answer: error };
+  }
+  throw new Error(`${contender.name} raises for rules together, and for none of them alone.`, {
+    cause: error,
+  });
 }
 
 function findDisagreement(

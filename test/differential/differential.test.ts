@@ -73,6 +73,7 @@ const MISTAKES: readonly Mistake[] = [
   wrongDuckdb('local times a microsecond late', {
     localTimestamp: (micros: bigint) => duckdb.localTimestamp(micros + 1n),
   }),
+  wrongDuckdb('texts cast unseen', { matches: () => 'TRUE' }),
   wrongDuckdb('any text of the shape of a date', {
     matches: (text: string, pattern: string) =>
       duckdb.matches(text, pattern === ISO_DATE ? '[0-9]{4}-[0-9]{2}-[0-9]{2}' : pattern),
