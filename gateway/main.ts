@@ -29,7 +29,13 @@ async function run(): Promise<void> {
   const dataFolder = path.resolve(settings['data.dir']);
   const storeFolder = path.join(dataFolder, 'store');
   mkdirSync(storeFolder, { recursive: true });
-  const bus = openEmbeddedEventBus(path.join(dataFolder, 'bus'));
+  const deadLetters = new Map<string, number>();
+  const bus = openEmbeddedEventBus(path.join(dataFolder, 'bus'), {
+    onDeadLetter: (topic, reason) => {
+      deadLetters.set(topic, (deadLetters.get(topic) ?? 0) + 1);
+      log.error({ topic, reason }, 'A message breaks its schema and was put aside');
+    },
+  });
   const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] });
   let gateway: Gateway | undefined;
   let isStopping = false;
@@ -53,6 +59,7 @@ async function run(): Promise<void> {
 
   gateway = await startGateway({
     bus,
+    deadLetters,
     log,
     host: settings['gateway.host'],
     port: settings['gateway.port'],

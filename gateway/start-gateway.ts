@@ -18,6 +18,8 @@ import { chooseTransport } from './transport/choose-transport.js';
 
 export interface GatewayOptions extends WorkerOptions {
   readonly bus: EventBus;
+  /** By topic, how many of its messages the bus has put aside for breaking their schema. */
+  readonly deadLetters: ReadonlyMap<string, number>;
   readonly workers: number;
   readonly metricsPort: number;
   readonly workerHeapMib: number;
@@ -115,6 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     departed: pool.departed,
     restarts: pool.restarts,
     streamMessages: follower.messages,
+    deadLetters: options.deadLetters,
     stalenessSeconds: follower.stalenessMs / 1_000,
     crowds: follower.crowdCounts,
     build: { version: options.version, node: process.versions.node, transport: pool.transportName },

@@ -119,5 +119,10 @@ export const MAIN_METRICS = {
     help: 'Messages of the stream that were applied, by type',
     type: 'counter',
   },
+  deadLetters: {
+    name: 'quanren_gateway_stream_dead_letters_total',
+    help: 'Messages of the stream put aside because they break their schema, by topic',
+    type: 'counter',
+  },
   crowds: { name: 'quanren_gateway_catalog_crowds', help: 'Crowds known, by status', type: 'gauge' },
 } as const;

@@ -10,6 +10,7 @@ export interface MetricsSource {
   readonly departed: Float64Array;
   readonly restarts: ReadonlyMap<string, number>;
   readonly streamMessages: ReadonlyMap<string, number>;
+  readonly deadLetters: ReadonlyMap<string, number>;
   readonly stalenessSeconds: number;
   readonly crowds: ReadonlyMap<string, number>;
   readonly build: Readonly<Record<string, string>>;
@@ -71,6 +72,8 @@ function mainValues(name: keyof typeof MAIN_METRICS, source: MetricsSource): Val
       return [{ labels: {}, value: source.stalenessSeconds }];
     case 'streamMessages':
       return byLabel('type', source.streamMessages);
+    case 'deadLetters':
+      return byLabel('topic', source.deadLetters);
     case 'crowds':
       return byLabel('status', source.crowds);
   }

@@ -37,6 +37,7 @@ function sourceOf(workers: WorkerStats[], departed = new Float64Array(STATS_SIZE
     departed,
     restarts: new Map([['stuck', 2]]),
     streamMessages: new Map(),
+    deadLetters: new Map(),
     stalenessSeconds: 1.5,
     crowds: new Map([['active', 8]]),
     build: { version: '1', node: '20', transport: 'uws' },

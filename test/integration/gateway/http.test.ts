@@ -1,8 +1,10 @@
 /** The gateway as its callers see it: real process, real stores, real bus. */
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { RequestInit } from 'undici';
-import { DataFolder, GatewayProcess } from './gateway-process.js';
+import { Log } from '../../../events/embedded/log.js';
+import { DataFolder, GatewayProcess, until } from './gateway-process.js';
 
 const data = new DataFolder();
 let gateway: GatewayProcess;
@@ -217,4 +219,18 @@ test('requests, hits and fills are counted', async () => {
   assert.ok((await gateway.metric('quanren_gateway_cache_hits_total')) >= before.hits + 95);
   assert.ok((await gateway.metric('quanren_gateway_cache_fills_total')) > 0);
   assert.equal(await gateway.metric('quanren_gateway_catalog_crowds{status="paused"}'), 1);
+});
+
+test('a message that breaks its schema is put aside and counted, and what follows it arrives', async () => {
+  const log = new Log(path.join(data.folder, 'bus'));
+  await log.transact(() =>
+    log.append('crowd-rules', 0, [{ key: 'vip', value: Buffer.from('{"crowdCode":"vip"}') }], Date.now()),
+  );
+  await log.close();
+  await data.setCrowd('late', 'active');
+  await until('the crowd after it, and the count', async () => {
+    const active = await gateway.metric('quanren_gateway_catalog_crowds{status="active"}');
+    const aside = await gateway.metric('quanren_gateway_stream_dead_letters_total{topic="crowd-rules"}');
+    return active === 3 && aside === 1 ? true : undefined;
+  });
 });
