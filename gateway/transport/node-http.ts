@@ -38,6 +38,10 @@ class NodeExchange implements Exchange, Deferred {
     this.#response = response;
     state.inFlight += 1;
     response.on('close', () => this.#end());
+    // A response that waits behind another of its connection is not told that this has closed.
+    request.on('close', () => {
+      if (!request.complete) this.#end();
+    });
   }
 
   get method(): string {
