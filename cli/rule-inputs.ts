@@ -84,17 +84,28 @@ export async function readCrowds(source: string | undefined): Promise<ReadonlyMa
   return crowds;
 }
 
-/** The rows of a file, one a line; blank lines are none. */
-export async function* readRows(source: string): AsyncGenerator<UserRow> {
+/** The rows of a file, one a line; blank lines are none. Throws where they are more than may be kept. */
+export async function* readRows(
+  source: string,
+  maxCharacters = Number.POSITIVE_INFINITY,
+): AsyncGenerator<UserRow> {
+  let characters = 0;
   for await (const { text, line } of readLines(source)) {
+    characters += text.length;
+    if (characters > maxCharacters) {
+      throw new QuanrenError(
+        'bad_request',
+        `${source}:${line} The rows are too many to be kept for one rule after the other: give them in a file.`,
+      );
+    }
     if (text.trim() !== '') yield expectRow({ file: source, line, text });
   }
 }
 
-/** Is the file small enough to be kept in memory while many rules go over it? What is not a file has no size. */
-export async function isSmall(source: string, maxBytes: number): Promise<boolean> {
-  const found = await stat(source).catch(() => null);
-  return found === null || !found.isFile() || found.size <= maxBytes;
+/** In bytes; null for what is not a file, and may not be there to be read again. */
+export async function sizeOfFile(source: string): Promise<number | null> {
+  const found = source === '-' ? null : await stat(source).catch(() => null);
+  return found?.isFile() ? found.size : null;
 }
 
 /** One row, from a file or from the argument itself where that begins with `{`. */

@@ -1,5 +1,5 @@
 /** Many lines to standard output: in large pieces, no faster than the reader takes them. */
-import { once } from 'node:events';
+import { QuanrenError } from '../errors/quanren-error.js';
 
 const PIECE_CHARACTERS = 64 * 1024;
 
@@ -8,11 +8,8 @@ export class LineWriter {
   #isClosed = false;
 
   constructor() {
-    // The reader has seen enough, as `head` does: not an error.
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      this.#isClosed = true;
-    });
+    // Each write learns of its own error; without a listener the event would end the process.
+    process.stdout.on('error', () => undefined);
   }
 
   /** Does nobody read any more? */
@@ -25,21 +22,20 @@ export class LineWriter {
     if (this.#pending.length >= PIECE_CHARACTERS) await this.flush();
   }
 
-  /** To be called once more at the end. */
+  /** To be called once more at the end. Throws where standard output takes no more, as on a full disk. */
   async flush(): Promise<void> {
     const piece = this.#pending;
     this.#pending = '';
     if (piece === '' || this.#isClosed) return;
-    if (process.stdout.write(piece)) return;
-    // Whichever comes first; both listeners go with the signal.
-    const waiting = new AbortController();
-    const { signal } = waiting;
-    await Promise.race([
-      once(process.stdout, 'drain', { signal }),
-      once(process.stdout, 'close', { signal }),
-    ]).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+    const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
+      process.stdout.write(piece, resolve);
     });
-    waiting.abort();
+    // The reader has seen enough, as `head` does: not an error.
+    if (error?.code === 'EPIPE') this.#isClosed = true;
+    else if (error) {
+      throw new QuanrenError('set_up', `Standard output cannot be written: ${error.message}.`, {
+        cause: error,
+      });
+    }
   }
 }

@@ -44,12 +44,9 @@ export function readRow(json: JsonValue, pointer: string): Result<UserRow> {
   if (tags?.kind !== 'object') fail(`${pointer}/tags`, '"tags" is an object of values by tag code.');
   else {
     for (const { key, value } of tags.members) {
-      const at = appendPointer(`${pointer}/tags`, key);
-      if (row.has(key)) fail(at, `The tag '${shorten(key)}' is given more than once.`);
-      row.set(
-        key,
-        readScalar(value, (message) => fail(at, message)),
-      );
+      const failHere = (message: string) => fail(appendPointer(`${pointer}/tags`, key), message);
+      if (row.has(key)) failHere(`The tag '${shorten(key)}' is given more than once.`);
+      row.set(key, readScalar(value, failHere));
     }
   }
   if (diagnostics.length > 0 || uid?.kind !== 'string') return { ok: false, diagnostics };

@@ -16,7 +16,6 @@ import {
 import { compileToSql, type DialectName, duckdb, postgres } from '../../rules/sql/index.js';
 import {
   formatLocated,
-  isSmall,
   type LocatedDiagnostic,
   type LocatedText,
   locate,
@@ -26,10 +25,11 @@ import {
   readRows,
   readRules,
   readTags,
+  sizeOfFile,
 } from '../rule-inputs.js';
 import { LineWriter } from '../text-output.js';
 
-/** Rows of a file up to this size are kept in memory while many rules go over them; larger ones are read again. */
+/** Rows up to this size are kept in memory while many rules go over them; a larger file is read again for each. */
 const MAX_KEPT_ROWS_BYTES = 64 * 1024 * 1024;
 
 const DIALECTS = { duckdb, postgres };
@@ -64,7 +64,7 @@ TAGS   a file with a JSON array of tag_metadata rows (tag_code, tag_type, source
 CROWDS a file with a JSON object from crowd code to rule`;
 const EXIT_CODES = `
 Exit codes: 0 done; 1 a rule has errors (file:line pointer code message — hint, on standard error); 2 the command line
-or an input is wrong.`;
+or an input is wrong; 3 standard output takes no more.`;
 
 export function addRulesCommand(program: Command): void {
   const rules = program
@@ -138,6 +138,7 @@ function addEval(rules: Command): void {
       'after',
       `${INPUTS}
 ROWS   a file with one row a line, of any length: {"uid": "u1", "tags": {"age": 20, "city": null}}
+       (for many rules up to 64 MiB where it is standard input, which cannot be read again)
 
 Prints "uid<TAB>true", "uid<TAB>false" or "uid<TAB>unknown" for each row, in order; where there are many rules, all rows
 for the first, then all for the second and so on, each line beginning with the rule's number and a tab; with --json
@@ -155,18 +156,22 @@ Example:
       const good = await reportErrors(loaded, options, output);
       const compiled = new CompiledRules(good.map(({ resolved }) => resolved));
       const rows = await openRows(options.rows, compiled, good.length);
-      for (const [index, rule] of good.entries()) {
-        for await (const { uid, row } of rows()) {
-          const truth = compiled.evaluate(index, row);
-          await output.write(
-            options.json
-              ? JSON.stringify({ rule: rule.number, uid, truth })
-              : numbered(rule, loaded, `${uid}\t${truthName(truth)}`),
-          );
-          if (output.isClosed) return;
+      try {
+        for (const [index, rule] of good.entries()) {
+          for await (const { uid, row } of rows()) {
+            const truth = compiled.evaluate(index, row);
+            await output.write(
+              options.json
+                ? JSON.stringify({ rule: rule.number, uid, truth })
+                : numbered(rule, loaded, `${uid}\t${truthName(truth)}`),
+            );
+            if (output.isClosed) return;
+          }
         }
+      } finally {
+        // Also what comes before a row that is wrong.
+        await output.flush();
       }
-      await output.flush();
     });
 }
 
@@ -183,8 +188,8 @@ function addSql(rules: Command): void {
       'after',
       `${INPUTS}
 
-Columns are named by the tags' source fields. Where there are many rules, each begins with its number and a tab; with
---json {"rule":1,"sql":"…"}.
+Columns are named by the tags' source fields. Where there are many rules, each is on one line that begins with its
+number and a tab; with --json {"rule":1,"sql":"…"}, also where texts in rules hold line ends.
 ${EXIT_CODES}
 
 Example:
@@ -195,8 +200,9 @@ Example:
       const context = readContext(options);
       const loaded = await loadRules(ruleFile, options, context.zone, context);
       const output = new LineWriter();
+      const layout = loaded.length === 1 ? 'indented' : 'one line';
       for (const rule of await reportErrors(loaded, options, output)) {
-        const sql = compileToSql(rule.checked, context, DIALECTS[options.dialect]);
+        const sql = compileToSql(rule.checked, context, DIALECTS[options.dialect], layout);
         // What it could fail of has been reported: the rule was resolved in this context.
         if (!sql.ok) throw new Error(sql.diagnostics.map(({ message }) => message).join(' '));
         await output.write(
@@ -314,12 +320,15 @@ async function openRows(
   compiled: CompiledRules,
   times: number,
 ): Promise<() => Iterable<ReadyRow> | AsyncIterable<ReadyRow>> {
-  const read = async function* () {
-    for await (const { uid, row } of readRows(source)) yield { uid, row: compiled.decodeRow(row) };
+  const read = async function* (maxCharacters?: number) {
+    for await (const { uid, row } of readRows(source, maxCharacters)) {
+      yield { uid, row: compiled.decodeRow(row) };
+    }
   };
-  if (times <= 1 || !(await isSmall(source, MAX_KEPT_ROWS_BYTES))) return read;
+  const size = await sizeOfFile(source);
+  if (times <= 1 || (size !== null && size > MAX_KEPT_ROWS_BYTES)) return () => read();
   const rows: ReadyRow[] = [];
-  for await (const row of read()) rows.push(row);
+  for await (const row of read(MAX_KEPT_ROWS_BYTES)) rows.push(row);
   return () => rows;
 }
 

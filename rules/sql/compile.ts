@@ -16,16 +16,18 @@ import { type Axis, guard, hasValue, isInList, textOf } from './axis.js';
 import { compileDatetime, hasDatetime } from './datetime.js';
 import type { Dialect } from './dialect.js';
 import { compileNumeric, numericAxis } from './numeric.js';
-import { FALSE, joinNodes, leaf, printSql, type SqlNode } from './sql-tree.js';
+import { FALSE, joinNodes, leaf, printOnOneLine, printSql, type SqlNode } from './sql-tree.js';
 
 /**
  * The rule as an expression for a WHERE clause, with the rules of crowds put in where they are referred to. Columns
- * are named by their tags' source fields, unqualified. Fails as resolveRule does: where a relative value has no anchor.
+ * are named by their tags' source fields, unqualified. On one line where that is asked for, literals with line ends in
+ * them apart. Fails as resolveRule does: where a relative value has no anchor.
  */
 export function compileToSql(
   rule: CheckedRule,
   context: EvaluationContext,
   dialect: Dialect,
+  layout: 'indented' | 'one line' = 'indented',
 ): Result<string> {
   const resolved = resolveRule(rule, context);
   if (!resolved.ok) return resolved;
@@ -37,7 +39,8 @@ export function compileToSql(
   });
   const compiled = new Map<string, SqlNode>();
   for (const [code, node] of crowds) compiled.set(code, isTrue(compiler.compileNode(node)));
-  return { ok: true, value: printSql(compiler.compileNode(root)) };
+  const print = layout === 'one line' ? printOnOneLine : printSql;
+  return { ok: true, value: print(compiler.compileNode(root)) };
 }
 
 /** A crowd's membership as a column. */

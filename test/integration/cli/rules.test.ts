@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -121,6 +122,73 @@ describe('quanren rules', () => {
     assert.equal(stdout, '1\ta\tfalse\n1\tb\ttrue\n3\ta\ttrue\n3\tb\tfalse\n');
   });
 
+  it('eval: rows before one that is wrong are answered', () => {
+    const rows = put(
+      'half.ndjson',
+      '{"uid":"a","tags":{"age":20}}\n{"uid":"a","tags":{}}\n{"uid":1,"tags":{}}\n',
+    );
+    const rule = put('adult.json', '{"tag_code":"age","op":">=","value":18}');
+    const { status, stdout, stderr } = run(['eval', rule, ...COMMON, '--rows', rows]);
+    assert.deepEqual({ status, stdout }, { status: 2, stdout: 'a\ttrue\na\tunknown\n' });
+    assert.match(stderr, /half\.ndjson:3 \/uid invalid_row /);
+  });
+
+  it('eval: more rows than the memory holds, and a reader who leaves early', async () => {
+    const row = (number: number) =>
+      `{"uid":"u${number}","tags":{"age":${number},"city":"${'x'.repeat(300)}"}}\n`;
+    const rows = put('long.ndjson', Array.from({ length: 200_000 }, (_, number) => row(number)).join(''));
+    const args = ['--max-old-space-size=48', MAIN, 'rules', 'eval', RULES, ...COMMON, '--rows', rows];
+    const whole = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', maxBuffer: 2 ** 26 });
+    assert.equal(whole.status, 1);
+    assert.equal(whole.stdout.split('\n').at(-2), '3\tu199999\tfalse');
+    assert.equal(whole.stdout.split('\n').length, 400_001);
+
+    const child = spawn(process.execPath, args, {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+    });
+    child.stdout.once('data', () => child.stdout.destroy());
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const [status] = await once(child, 'close');
+    assert.equal(status, 1);
+    assert.match(stderr, /^rules\.ndjson:2 [^\n]*\n$/);
+  });
+
+  it('eval: many rules over more from standard input than can be kept', () => {
+    const row = `{"uid":"a","tags":{"city":"${'x'.repeat(35 * 2 ** 20)}"}}\n`;
+    const { status, stderr } = run(['eval', RULES, ...COMMON, '--rows', '-'], row + row);
+    assert.equal(status, 2);
+    assert.match(stderr, /-:2 The rows are too many to be kept/);
+  });
+
+  it('says so where standard output takes no more', { skip: !existsSync('/dev/full') }, () => {
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, 'rules', 'check', RULE, ...COMMON], {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+    });
+    assert.equal(status, 3);
+    assert.match(stderr, /^quanren: Standard output cannot be written: ENOSPC/);
+  });
+
+  it('a byte order mark and CRLF are no part of any input', () => {
+    const bom = (text: string) => `\ufeff${text.replaceAll('\n', '\r\n')}\r\n`;
+    const tags = put('bom-tags.json', bom('[{"tag_code":"age",\n"tag_type":"numeric"}]'));
+    const rule = put('bom-rule.ndjson', bom('{"tag_code":"age","op":">=","value":18}\n'.repeat(2)));
+    const rows = put(
+      'bom-rows.ndjson',
+      bom('{"uid":"a","tags":{"age":20}}\n\n{"uid":"b","tags":{"age":"20 "}}'),
+    );
+    const crowds = put('bom-crowds.json', bom('{}'));
+    const { status, stdout } = run(['eval', rule, '--tags', tags, '--crowds', crowds, '--rows', rows]);
+    assert.equal(status, 0);
+    assert.equal(stdout, '1\ta\ttrue\n1\tb\tunknown\n2\ta\ttrue\n2\tb\tunknown\n');
+  });
+
   it('eval: a relative value, also in a crowd, needs an anchor', () => {
     const { status, stdout, stderr } = run(['eval', RULE, ...COMMON, '--rows', ROWS]);
     assert.equal(status, 1);
@@ -136,6 +204,13 @@ describe('quanren rules', () => {
       assert.match(stdout, /^"age" > 18\nAND "city" NOT IN \('北京', 'O''Hara'\)\nAND NOT /);
     }
     assert.equal(run([...args, 'spark']).status, 2);
+  });
+
+  it('sql: of many rules, each on a line of its own', () => {
+    const rule = `{"logic":"AND","conditions":[${'{"tag_code":"city","op":"CONTAINS","value":"a long text"},'.repeat(9)}{"tag_code":"age","op":">","value":1}]}`;
+    const { status, stdout } = run(['sql', '-', ...COMMON, '--dialect', 'duckdb'], `${rule}\n${rule}\n`);
+    assert.equal(status, 0);
+    assert.match(stdout, /^1\tcontains[^\n]* AND "age" > 1\n2\tcontains[^\n]* AND "age" > 1\n$/);
   });
 
   it('explain: the tree with what was seen', () => {
