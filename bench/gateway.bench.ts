@@ -1,17 +1,18 @@
 /**
  * The gateway against a bare uWebSockets.js server, in one interleaved run: hits (every user cached) and misses (a
  * cache of 16 users, so that nearly every request reads LMDB). Servers run on core 0, wrk on core 1; one server is under
- * load at a time. CPU is user and system time of the server's processes from /proc/PID/stat.
+ * load at a time. CPU is user and system time of the server's processes from /proc/PID/stat. Ratios are taken within
+ * each round, between neighbours in time, and their median is given: on a shared machine that moves least.
  *
  *   npm run bench -- gateway
- *   node dist/bench/gateway.bench.js [--users 1000000] [--seconds 5] [--rounds 5]
+ *   node dist/bench/gateway.bench.js [--users 1000000] [--seconds 2] [--rounds 15] [--uids short|hex]
  *
  * Needs Linux, taskset (util-linux) and wrk (Debian: apt install wrk).
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { findFreePort } from '../cli/ports.js';
@@ -20,8 +21,10 @@ import { DataFolder, until } from '../test/integration/gateway/gateway-process.j
 const { values } = parseArgs({
   options: {
     users: { type: 'string', default: '1000000' },
-    seconds: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '15' },
+    /** `short`: 8 characters. `hex`: 64, as many as a SHA-256 has. */
+    uids: { type: 'string', default: 'short' },
   },
 });
 const [users, seconds, rounds] = [Number(values.users), Number(values.seconds), Number(values.rounds)];
@@ -54,7 +57,9 @@ interface Round {
   readonly cpuMicros: number;
 }
 
-const uidOf = (i: number): string => `u${String(i).padStart(7, '0')}`;
+/** As match.lua has it. */
+const uidOf = (i: number): string =>
+  values.uids === 'hex' ? i.toString(16).padStart(8, '0').repeat(8) : `u${String(i).padStart(7, '0')}`;
 
 function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
@@ -70,7 +75,10 @@ function load(server: Server, seed: number): Round {
       ...['-s', path.resolve(DIST, '..', 'bench', 'gateway', 'match.lua')],
       `http://127.0.0.1:${server.port}/match`,
     ],
-    { encoding: 'utf8', env: { ...process.env, USERS: String(users), SEED: String(seed) } },
+    {
+      encoding: 'utf8',
+      env: { ...process.env, USERS: String(users), UIDS: values.uids, SEED: String(seed) },
+    },
   );
   const cpu = server.pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0) - before;
   const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
@@ -83,6 +91,18 @@ function load(server: Server, seed: number): Round {
 
 const median = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+
+/** The median of the quotients round by round, and the middle half of them. */
+function showQuotients(
+  above: readonly Round[],
+  below: readonly Round[],
+  of: (round: Round) => number,
+): string {
+  const quotients = above.map((round, i) => of(round) / of(below[i] as Round)).sort((a, b) => a - b);
+  const at = (part: number): string =>
+    (quotients[Math.floor(part * (quotients.length - 1))] ?? Number.NaN).toFixed(2);
+  return `${at(0.5)} (${at(0.25)}–${at(0.75)})`;
+}
 
 async function fillStore(data: DataFolder): Promise<void> {
   const at = Date.now() - 1_000;
@@ -171,24 +191,29 @@ try {
   for (const server of servers) load(server, 1);
   const results = new Map<string, Round[]>(servers.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const server of servers) results.get(server.name)?.push(load(server, round + 2));
+    // To and fro, so that none always follows the same other.
+    const turn = round % 2 === 0 ? servers : servers.toReversed();
+    for (const server of turn) results.get(server.name)?.push(load(server, round + 2));
   }
-  const rows = [...results].map(([name, all]) => ({
-    name,
-    rate: median(all.map((r) => r.requestsPerSecond)),
-    cpu: median(all.map((r) => r.cpuMicros)),
-  }));
-  const bare = rows[0];
+  const [bare = [], hitRounds = []] = results.values();
   const [cpu] = cpus();
+  const load1 = (loadavg()[0] ?? Number.NaN).toFixed(1);
   console.log(
-    `${cpus().length} × ${cpu?.model}, Node ${process.versions.node}; ${users} users, ${CONNECTIONS} connections`,
+    `${cpus().length} × ${cpu?.model}, Node ${process.versions.node}; ${users} users, ${values.uids} uids, ${CONNECTIONS} connections`,
   );
-  console.log(`median of ${rounds} interleaved rounds of ${seconds} s; ratios against bare uWS\n`);
-  console.log('| server | requests/s | ratio | CPU µs/request | ratio |\n|---|---|---|---|---|');
-  for (const { name, rate, cpu: micros } of rows) {
-    const rateRatio = (rate / (bare?.rate ?? 1)).toFixed(2);
-    const cpuRatio = ((bare?.cpu ?? 1) / micros).toFixed(2);
-    console.log(`| ${name} | ${Math.round(rate)} | ${rateRatio} | ${micros.toFixed(2)} | ${cpuRatio} |`);
+  console.log(
+    `${rounds} interleaved rounds of ${seconds} s: medians, and the middle half; load average at the end ${load1}\n`,
+  );
+  console.log(
+    '| server | requests/s | of bare | of hits | CPU µs/request | of bare |\n|---|---|---|---|---|---|',
+  );
+  for (const [name, all] of results) {
+    const rate = Math.round(median(all.map((round) => round.requestsPerSecond)));
+    const micros = median(all.map((round) => round.cpuMicros)).toFixed(2);
+    const ofBare = showQuotients(all, bare, (round) => round.requestsPerSecond);
+    const ofHits = showQuotients(all, hitRounds, (round) => round.requestsPerSecond);
+    const ofBareCpu = showQuotients(bare, all, (round) => round.cpuMicros);
+    console.log(`| ${name} | ${rate} | ${ofBare} | ${ofHits} | ${micros} | ${ofBareCpu} |`);
   }
 } finally {
   for (const { child } of servers) {

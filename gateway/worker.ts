@@ -19,6 +19,7 @@ import { createRoutes } from './match/routes.js';
 import { StreamClock } from './match/stream-clock.js';
 import { WorkerStats } from './metrics/worker-stats.js';
 import { ConcurrencyLimit } from './read/concurrency-limit.js';
+import { ImmediateReader } from './read/immediate-reader.js';
 import { MembershipReader } from './read/membership-reader.js';
 import {
   BEAT_EVERY_MS,
@@ -70,29 +71,33 @@ class Worker {
   async start(): Promise<void> {
     const options = this.#options;
     const stats = this.#stats;
+    const source = openEmbeddedMembershipStore(options.storeFolder);
     const shared = {
       cache: this.#cache,
       catalog: this.#catalog,
       clock: this.#clock,
       limit: this.#limit,
+      generations: this.#generations,
       stats,
       deadlineMs: options.storeDeadlineMs,
       now: Date.now,
     };
-    const reader = new MembershipReader({
-      ...shared,
-      source: openEmbeddedMembershipStore(options.storeFolder),
-      generations: this.#generations,
-      atTurnEnd: setImmediate,
-      counters: {
-        onBatch: (size, tookMs) => {
-          stats.observe('batchSize', size);
-          stats.observe('readDuration', tookMs / 1_000);
-        },
-        onCoalesced: () => stats.add('coalesced'),
-        onFill: () => stats.add('fills'),
-        onGenerationDrop: () => stats.add('drops'),
+    const counters = {
+      onBatch: (size: number, tookMs: number) => {
+        stats.observe('batchSize', size);
+        stats.observe('readDuration', tookMs / 1_000);
       },
+      onCoalesced: () => stats.add('coalesced'),
+      onFill: () => stats.add('fills'),
+      onGenerationDrop: () => stats.add('drops'),
+    };
+    const reader = new MembershipReader({ ...shared, source, counters, atTurnEnd: setImmediate });
+    const immediateReader = new ImmediateReader({
+      ...shared,
+      source,
+      counters,
+      stopwatch: () => performance.now(),
+      diskWaits: () => process.resourceUsage().majorPageFault,
     });
     const service = new MatchService({
       ...shared,
@@ -106,7 +111,7 @@ class Worker {
       tls: options.tls,
       ...createRoutes({
         service,
-        fastPath: new FastPath(shared),
+        fastPath: new FastPath({ ...shared, reader: immediateReader }),
         authenticator: createAuthenticator({
           ...toAuthOptions(options.auth),
           onTrouble: (error) => log.error({ err: error }, error.message),

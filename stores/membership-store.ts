@@ -34,6 +34,12 @@ export interface ReadOptions {
   readonly deadlineMs?: number;
 }
 
+/** What a store offers that reads without waiting: from memory that it shares with this process. */
+export interface ImmediateMembershipSource {
+  /** As `get`, at once. It holds the thread for as long as the read takes, so it is for one user at a time. */
+  getNow(uid: string): Memberships;
+}
+
 export interface MembershipStore {
   get(uid: string, options?: ReadOptions): Promise<Memberships>;
   /** One answer per uid, in the order and with the repeats of `uids`. */

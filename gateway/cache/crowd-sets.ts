@@ -1,6 +1,7 @@
 /**
  * The sets of crowds that cached users are in, each kept once: a million users share a few hundred sets. A set holds
- * the ready-made end of its users' list replies. Sets are counted, and go when no cache entry refers to them.
+ * the ready-made end of its users' list replies. Sets are counted; one that no cache entry refers to is soon asked for
+ * again, so it stays until there is no room.
  */
 import { listTail } from '../match/replies.js';
 
@@ -30,6 +31,8 @@ export class CrowdSets {
   readonly #byKey = new Map<string, Kept>();
   readonly #byId: (Kept | undefined)[] = [];
   readonly #freeIds: number[] = [];
+  /** Those without a reference, the longest unused first. */
+  readonly #unused = new Set<Kept>();
   sizeBytes = 0;
 
   get(id: number): CrowdSet {
@@ -53,6 +56,7 @@ export class CrowdSets {
       this.#byId[set.id] = set;
       this.sizeBytes += set.sizeBytes;
     }
+    if (set.references === 0) this.#unused.delete(set);
     set.references += 1;
     return set;
   }
@@ -61,10 +65,20 @@ export class CrowdSets {
   release(id: number): void {
     const set = this.#byId[id] as Kept;
     set.references -= 1;
-    if (set.references > 0) return;
-    this.#byKey.delete(set.key);
-    this.#byId[id] = undefined;
-    this.#freeIds.push(id);
-    this.sizeBytes -= set.sizeBytes;
+    if (set.references === 0) this.#unused.add(set);
+  }
+
+  /** Forgets unused sets until all take at most `maxBytes`; returns whether they do. */
+  forgetUnused(maxBytes: number): boolean {
+    if (this.sizeBytes <= maxBytes) return true;
+    for (const set of this.#unused) {
+      this.#unused.delete(set);
+      this.#byKey.delete(set.key);
+      this.#byId[set.id] = undefined;
+      this.#freeIds.push(set.id);
+      this.sizeBytes -= set.sizeBytes;
+      if (this.sizeBytes <= maxBytes) return true;
+    }
+    return false;
   }
 }

@@ -13,7 +13,7 @@ function makeCache(options: { entries?: number; maxSetBytes?: number; ttlMs?: nu
   const cache = new MembershipCache({ entries, maxSetBytes, ttlMs, generations, sets });
   const store = (uid: string, codes: string[], nowMs = 0, generation = generations.of(hashUid(uid))) => {
     const bytes = Buffer.from(`xx${uid}`);
-    return cache.store(hashUid(uid), bytes, 2, bytes.length - 2, generation, codes, nowMs);
+    return cache.store(hashUid(uid), bytes, 2, bytes.length - 2, generation, codes, nowMs) !== undefined;
   };
   const find = (uid: string, nowMs = 0) => {
     const bytes = Buffer.from(uid);
@@ -66,6 +66,30 @@ test('entries live shorter than the ttl; uids have their bound', () => {
   assert.equal(find(`${longest}x`), undefined);
 });
 
+test('uids of every length are told apart, whatever line they lie in', () => {
+  const { cache, store, find } = makeCache({ entries: 1_500 });
+  const uids = Array.from({ length: MAX_CACHED_UID_BYTES }, (_, i) => 'a1b2c3d4'.repeat(14).slice(0, i + 1));
+  for (const [i, uid] of uids.entries()) assert.ok(store(uid, [`c${i}`]));
+  for (const [i, uid] of uids.entries()) assert.deepEqual(find(uid), [`c${i}`], uid);
+  for (const uid of uids) assert.equal(find(`${uid.slice(0, -1)}x`), undefined);
+  assert.equal(cache.size, uids.length);
+});
+
+test('a set without users stays while there is room, and goes when there is none', () => {
+  const sets = new CrowdSets();
+  const first = sets.acquire(['a']);
+  const oneSet = sets.sizeBytes;
+  sets.release(first.id);
+  assert.equal(sets.acquire(['a']), first);
+  const second = sets.acquire(['b']);
+  assert.ok(!sets.forgetUnused(oneSet), 'both are in use');
+  sets.release(first.id);
+  assert.ok(sets.forgetUnused(oneSet));
+  assert.equal(sets.sizeBytes, oneSet);
+  assert.equal(sets.get(second.id), second);
+  assert.notEqual(sets.acquire(['a']), first);
+});
+
 test('the bound on entries holds, and what is asked for stays', () => {
   const { cache, store, find, sets } = makeCache({ entries: 15 });
   for (let i = 0; i < 15; i++) store(`u${i}`, [`c${i % 3}`]);
@@ -86,7 +110,8 @@ test('the bound on sets holds when every user has another set', () => {
 });
 
 test('it agrees with a map that forgets nothing', () => {
-  const uid = fc.integer({ min: 0, max: 60 }).map((i) => `u${i}`);
+  // Every other one in a long line.
+  const uid = fc.integer({ min: 0, max: 60 }).map((i) => (i % 2 === 0 ? `u${i}` : `u${i}`.padEnd(64, 'f')));
   const step = fc.oneof(
     fc.record({ kind: fc.constant('store' as const), uid, code: fc.constantFrom('', 'a', 'b', 'c') }),
     fc.record({ kind: fc.constant('find' as const), uid }),

@@ -5,8 +5,9 @@ import { CrowdSets } from '../cache/crowd-sets.js';
 import { Generations } from '../cache/generations.js';
 import { MembershipCache } from '../cache/membership-cache.js';
 import { hashUid } from '../cache/uid-hash.js';
-import { WorkerStats } from '../metrics/worker-stats.js';
+import { OFFSETS, WorkerStats } from '../metrics/worker-stats.js';
 import { ConcurrencyLimit } from '../read/concurrency-limit.js';
+import { ImmediateReader } from '../read/immediate-reader.js';
 import { MembershipReader } from '../read/membership-reader.js';
 import type { Exchange, ReplyBody } from '../transport/transport.js';
 import { CrowdCatalog } from './crowd-catalog.js';
@@ -70,17 +71,29 @@ function makeWorld() {
     service.match(query, new Responder(stats, 'match', exchange));
     return answer;
   };
-  return { fastPath: new FastPath(shared), slowly, store, clock, generations };
+  /** Reads at once what is not cached. */
+  const readingFastPath = (memberships: ReadonlyMap<string, readonly string[]>): FastPath => {
+    const source = {
+      getNow: (uid: string) => new Map((memberships.get(uid) ?? []).map((code) => [code, 1])),
+    };
+    const counters = { onBatch: noCount, onFill: noCount };
+    const measured = { stopwatch: () => 0, diskWaits: () => 0 };
+    return new FastPath({
+      ...shared,
+      reader: new ImmediateReader({ ...shared, ...measured, generations, source, counters }),
+    });
+  };
+  return { fastPath: new FastPath(shared), readingFastPath, slowly, store, clock, generations, stats };
 }
 
 test('where the fast path answers, it gives the bytes of the long way', () => {
   const { fastPath, slowly, store } = makeWorld();
-  const uids = ['u1', 'u2', 'a=b', "it's|(ok)", 'a/b:c@d', 'x'.repeat(46)];
+  const uids = ['u1', 'u2', 'a=b', "it's|(ok)", 'a/b:c@d', 'x'.repeat(46), 'y'.repeat(64)];
   for (const [i, uid] of uids.entries()) store(uid, [[], ['vip'], ['big', 'vip']][i % 3] ?? []);
   let answered = 0;
   const uid = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(...uids) },
-    fc.constantFrom('unknown', 'a%20b', 'a+b', '圈', 'x'.repeat(47), ''),
+    fc.constantFrom('unknown', 'a%20b', 'a+b', '圈', 'x'.repeat(47), 'x'.repeat(111), ''),
     fc.string(),
   );
   const rest = fc.oneof(
@@ -114,8 +127,33 @@ test('where the fast path answers, it gives the bytes of the long way', () => {
   assert.ok(answered > 300, `${answered} answered`);
 });
 
+test('a user read at once gets the bytes of the long way, now and from the cache', () => {
+  const { readingFastPath, slowly, stats } = makeWorld();
+  const hex = '0123456789abcdef'.repeat(4);
+  const memberships = new Map([
+    ['u1', ['vip']],
+    ['u2', ['asleep', 'gone', 'vip', 'big']],
+    [hex, ['big']],
+  ]);
+  const fastPath = readingFastPath(memberships);
+  const uids = [...memberships.keys(), 'nobody'];
+  for (const kind of ['misses', 'hits'] as const) {
+    for (const uid of uids) {
+      for (const rest of ['', '&crowdCode=vip', '&crowdCode=big']) {
+        const fast = fastPath.answer(`uid=${uid}${rest}`, NOW_MS);
+        assert.ok(fast !== undefined);
+        const body = Buffer.from(fast).toString();
+        assert.deepEqual(slowly(`uid=${uid}${rest}`), { status: 200, body }, kind);
+      }
+    }
+    assert.equal(stats.values[OFFSETS.misses], uids.length);
+  }
+  assert.equal(fastPath.answer('uid=', NOW_MS), undefined);
+  assert.equal(fastPath.answer(`uid=${'x'.repeat(111)}`, NOW_MS), undefined);
+});
+
 test('it answers what programs send, and leaves the rest', () => {
-  const { fastPath, store, clock, generations } = makeWorld();
+  const { fastPath, store, clock, generations, stats } = makeWorld();
   store('u1', ['big', 'vip']);
   store('u2', []);
   const answer = (query: string, atMs = NOW_MS) => {
@@ -123,9 +161,9 @@ test('it answers what programs send, and leaves the rest', () => {
     return bytes === undefined ? undefined : Buffer.from(bytes).toString();
   };
   assert.equal(answer('uid=u1'), '{"uid":"u1","userCrowds":["big","vip"],"status":"fresh"}');
-  assert.equal(fastPath.wasNegative, false);
+  assert.equal(stats.values[OFFSETS.negativeHits], 0);
   assert.equal(answer('uid=u2'), '{"uid":"u2","userCrowds":[],"status":"fresh"}');
-  assert.equal(fastPath.wasNegative, true);
+  assert.equal(stats.values[OFFSETS.negativeHits], 1);
   assert.equal(
     answer('uid=u1&crowdCode=vip'),
     '{"uid":"u1","crowdCode":"vip","isMatch":true,"status":"fresh"}',

@@ -1,14 +1,17 @@
 /**
- * The reply of a cached user, without a promise, without JSON, and with next to nothing allocated.
+ * The reply of a cached user, without a promise, without JSON, and with next to nothing allocated; and of a user that
+ * the store can read at once.
  *
  * It takes the one form that programs send: `uid=` first, then nothing or `&crowdCode=` and a known, active crowd, the
  * uid in plain characters. One pass over the uid hashes it and copies it to its place in the reply; the tail comes from
- * the cache. Anything else (encodings, other parameters, mistakes, misses, stale times) is for the long way, which gives
+ * the cache. Anything else (encodings, other parameters, mistakes, slow stores, stale times) is for the long way, which gives
  * the same bytes for what this takes (tested).
  */
 import type { CrowdSet } from '../cache/crowd-sets.js';
 import { MAX_CACHED_UID_BYTES, type MembershipCache } from '../cache/membership-cache.js';
 import { finishHash, HASH_START, hashByte } from '../cache/uid-hash.js';
+import type { WorkerStats } from '../metrics/worker-stats.js';
+import type { ImmediateReader } from '../read/immediate-reader.js';
 import type { CrowdCatalog } from './crowd-catalog.js';
 import { UID_START } from './replies.js';
 import type { StreamClock } from './stream-clock.js';
@@ -28,23 +31,28 @@ export interface FastPathOptions {
   readonly cache: MembershipCache;
   readonly catalog: CrowdCatalog;
   readonly clock: StreamClock;
+  readonly stats: WorkerStats;
+  /** Where the store can be read at once. */
+  readonly reader?: ImmediateReader;
 }
 
 export class FastPath {
   readonly #cache: MembershipCache;
   readonly #catalog: CrowdCatalog;
   readonly #clock: StreamClock;
+  readonly #stats: WorkerStats;
+  readonly #reader: ImmediateReader | undefined;
   readonly #memory = new ArrayBuffer(MAX_REPLY_BYTES);
   readonly #reply = new Uint8Array(this.#memory);
   /** By length, the view of the reply's first bytes: a view costs more to make than a reply. */
   readonly #views: Uint8Array[] = [];
-  /** Whether the last answer was about a user in no crowd. */
-  wasNegative = false;
 
-  constructor({ cache, catalog, clock }: FastPathOptions) {
+  constructor({ cache, catalog, clock, stats, reader }: FastPathOptions) {
     this.#cache = cache;
     this.#catalog = catalog;
     this.#clock = clock;
+    this.#stats = stats;
+    this.#reader = reader;
     this.#reply.set(Buffer.from(UID_START));
     for (let length = 0; length <= MAX_REPLY_BYTES; length++) {
       this.#views.push(new Uint8Array(this.#memory, 0, length));
@@ -73,14 +81,21 @@ export class FastPath {
       crowd = this.#catalog.get(query.slice(i + CROWD_PARAMETER.length));
       if (crowd?.status !== 'active') return undefined;
     }
-    const set: CrowdSet | undefined = this.#cache.find(finishHash(hash), reply, from, to - from, nowMs);
+    hash = finishHash(hash);
+    let set: CrowdSet | undefined = this.#cache.find(hash, reply, from, to - from, nowMs);
+    const isHit = set !== undefined;
+    if (set === undefined && to > from) {
+      const uid = query.slice(UID_PARAMETER.length, UID_PARAMETER.length + to - from);
+      set = this.#reader?.read(uid, hash, reply, from, to - from, nowMs);
+    }
     if (set === undefined) return undefined;
     let tail = set.listTail;
     if (crowd !== undefined) tail = set.codes.has(crowd.code) ? crowd.memberTail : crowd.notMemberTail;
     const end = to + tail.length;
     if (end > MAX_REPLY_BYTES) return undefined;
     reply.set(tail, to);
-    this.wasNegative = set.codes.size === 0;
+    if (isHit) this.#stats.countHit(set.codes.size === 0);
+    else this.#stats.add('misses');
     return this.#views[end];
   }
 }

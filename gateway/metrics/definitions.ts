@@ -76,7 +76,7 @@ export const WORKER_METRICS = {
   requests: counter('requests_total', 'Requests answered', { endpoint: ENDPOINTS, outcome: OUTCOMES }),
   duration: histogram(
     'request_duration_seconds',
-    'From the parsed request to its reply; of cache hits every 64th is timed and counts for 64',
+    'From the parsed request to its reply; of matches answered at once every 64th is timed and counts for 64',
     DURATION_BUCKETS,
     { endpoint: ENDPOINTS },
   ),

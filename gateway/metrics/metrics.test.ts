@@ -47,6 +47,7 @@ function sourceOf(workers: WorkerStats[], departed = new Float64Array(STATS_SIZE
 test('counters and histograms add up over workers, living and gone; gauges stay apart', async () => {
   const [first, second, gone] = [new WorkerStats(), new WorkerStats(), new WorkerStats()];
   for (const stats of [first, second, gone]) {
+    stats.countMatch();
     stats.countHit(true);
     stats.countRequest('tags', 'overloaded');
     stats.observeDuration('match', 0.0001);

@@ -48,7 +48,7 @@ type SingleName = {
 }[WorkerMetricName];
 
 /** The place of requests_total{endpoint="match",outcome="ok"}: both are the first of their list. */
-const HIT_REQUESTS = OFFSETS.requests;
+const MATCH_REQUESTS = OFFSETS.requests;
 
 export class WorkerStats {
   readonly values = new Float64Array(STATS_SIZE);
@@ -67,9 +67,12 @@ export class WorkerStats {
     this.values[at] = (this.values[at] as number) + 1;
   }
 
-  /** A request of /match that the cache answered fresh. */
+  /** A request of /match that was answered fresh. */
+  countMatch(): void {
+    this.values[MATCH_REQUESTS] = (this.values[MATCH_REQUESTS] as number) + 1;
+  }
+
   countHit(isNegative: boolean): void {
-    this.values[HIT_REQUESTS] = (this.values[HIT_REQUESTS] as number) + 1;
     this.values[OFFSETS.hits] = (this.values[OFFSETS.hits] as number) + 1;
     if (isNegative) this.add('negativeHits');
   }

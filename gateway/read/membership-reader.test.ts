@@ -12,6 +12,7 @@ import { MembershipCache } from '../cache/membership-cache.js';
 import { hashUid } from '../cache/uid-hash.js';
 import { CrowdCatalog } from '../match/crowd-catalog.js';
 import { ConcurrencyLimit } from './concurrency-limit.js';
+import { ImmediateReader } from './immediate-reader.js';
 import { MembershipReader, type MembershipSource, type ReadOutcome } from './membership-reader.js';
 
 /** mulberry32 */
@@ -34,6 +35,7 @@ function makeWorld(
 ) {
   const generations = new Generations();
   const catalog = new CrowdCatalog();
+  catalog.isLoaded = true;
   catalog.apply([
     ['a', 'active'],
     ['b', 'active'],
@@ -46,7 +48,7 @@ function makeWorld(
     generations,
     sets: new CrowdSets(),
   });
-  const counts = { batches: [] as number[], coalesced: 0, fills: 0, drops: 0 };
+  const counts = { batches: [] as number[], coalesced: 0, fills: 0, drops: 0, immediate: 0 };
   const reader = new MembershipReader({
     source,
     cache,
@@ -77,7 +79,9 @@ function makeWorld(
   return { generations, catalog, cache, reader, find, counts };
 }
 
-async function runSchedule(seed: number): Promise<{ fills: number; drops: number; coalesced: number }> {
+async function runSchedule(
+  seed: number,
+): Promise<Record<'fills' | 'drops' | 'coalesced' | 'immediate', number>> {
   const random = createRandom(seed);
   const uids = ['u1', 'u2'];
   const stored = new Map<string, string[]>(uids.map((uid) => [uid, []]));
@@ -108,7 +112,7 @@ async function runSchedule(seed: number): Promise<{ fills: number; drops: number
         });
       }),
   };
-  const { reader, generations, find, counts } = makeWorld(source, (run) => choices.push(run));
+  const { reader, generations, catalog, cache, find, counts } = makeWorld(source, (run) => choices.push(run));
   /** Since which step each user has been without an untold change. */
   const toldAt = new Map(uids.map((uid) => [uid, 0]));
 
@@ -123,6 +127,30 @@ async function runSchedule(seed: number): Promise<{ fills: number; drops: number
     if (uid === undefined) return;
     generations.moveSlot(slotOf(hashUid(uid)));
     toldAt.set(uid, step);
+  };
+  const immediate = new ImmediateReader({
+    source: {
+      getNow: (uid) => new Map((stored.get(uid) ?? []).map((code) => [code, 1])),
+    },
+    cache,
+    generations,
+    catalog,
+    counters: {
+      onBatch: () => {},
+      onFill: () => {
+        counts.immediate += 1;
+      },
+    },
+    stopwatch: () => 0,
+    diskWaits: () => 0,
+  });
+  const askAtOnce = () => {
+    const uid = uids[random(uids.length)] as string;
+    const bytes = Buffer.from(uid);
+    const set = immediate.read(uid, hashUid(uid), bytes, 0, bytes.length, 0);
+    const answer = set && [...set.codes].join();
+    if (answer !== stored.get(uid)?.join())
+      wrong.push(`seed ${seed}: ${uid} was answered '${answer}' at once`);
   };
   const ask = () => {
     const uid = uids[random(uids.length)] as string;
@@ -139,10 +167,11 @@ async function runSchedule(seed: number): Promise<{ fills: number; drops: number
   };
 
   for (step = 1; step <= 60; step++) {
-    const kind = random(6);
-    if (kind === 0) change();
-    else if (kind === 1) tell();
-    else if (kind === 2) ask();
+    const kind = random(14);
+    if (kind <= 1) change();
+    else if (kind <= 3) tell();
+    else if (kind <= 5) ask();
+    else if (kind === 6) askAtOnce();
     else choices.splice(random(choices.length), 1)[0]?.();
     await settle();
     assert.deepEqual(wrong, []);
@@ -160,15 +189,17 @@ async function runSchedule(seed: number): Promise<{ fills: number; drops: number
 }
 
 test('no stale fill outlives an invalidation, whatever the order of the steps', async () => {
-  const total = { fills: 0, drops: 0, coalesced: 0 };
+  const total = { fills: 0, drops: 0, coalesced: 0, immediate: 0 };
   for (let seed = 1; seed <= 3_000; seed++) {
     const counts = await runSchedule(seed);
     total.fills += counts.fills;
     total.drops += counts.drops;
     total.coalesced += counts.coalesced;
+    total.immediate += counts.immediate;
   }
   // The schedules do reach the races that this is about.
   assert.ok(total.fills > 1_000 && total.drops > 300 && total.coalesced > 300, JSON.stringify(total));
+  assert.ok(total.immediate > 1_000, JSON.stringify(total));
 });
 
 test('reads of one turn go together; those of one user are one', async () => {

@@ -141,7 +141,9 @@ export class MembershipReader {
     if (!(outcome instanceof QuanrenError)) {
       const { hash, bytes, generation } = flight;
       if (generations.of(hash) !== generation) counters.onGenerationDrop();
-      else if (cache.store(hash, bytes, 0, bytes.length, generation, outcome, now())) counters.onFill();
+      else if (cache.store(hash, bytes, 0, bytes.length, generation, outcome, now()) !== undefined) {
+        counters.onFill();
+      }
     }
     this.#waiters -= flight.waiters.length;
     for (const done of flight.waiters) done(outcome);

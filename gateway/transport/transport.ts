@@ -12,6 +12,9 @@ export interface ReplyHead {
   /** Status code and reason phrase. */
   readonly statusLine: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** The headers as one block: the name of the first, and everything from its value to the last one's. */
+  readonly firstName: string;
+  readonly fromFirstValue: string;
 }
 
 /** UTF-8. Bytes are copied before `reply` returns, so the caller may overwrite them. */
@@ -102,10 +105,15 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 export function createHead(status: number, headers: Readonly<Record<string, string>>): ReplyHead {
+  const entries = Object.entries(headers);
+  const block = entries.map(([name, value]) => `${name}: ${value}`).join('\r\n');
+  const firstName = entries[0]?.[0] ?? '';
   return {
     status,
     statusLine: `${status} ${REASONS[status] ?? ''}`,
-    headers: Object.entries(headers),
+    headers: entries,
+    firstName,
+    fromFirstValue: block.slice(firstName.length + 2),
   };
 }
 

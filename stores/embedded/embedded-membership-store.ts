@@ -1,6 +1,7 @@
 /** Who is in which crowd, in LMDB: a row per user, a cell per crowd, its value empty. */
 import type {
   ApplyResult,
+  ImmediateMembershipSource,
   MembershipChange,
   MembershipStore,
   Memberships,
@@ -12,10 +13,11 @@ const decodeMemberships = (bytes: Buffer): Memberships =>
   decodePresent(bytes, (changeTimeMs) => changeTimeMs);
 
 /** Opens the memberships kept in `folder`; threads and processes may share it. Throws `set_up`. */
-export function openEmbeddedMembershipStore(folder: string): MembershipStore {
+export function openEmbeddedMembershipStore(folder: string): MembershipStore & ImmediateMembershipSource {
   const table = new RowTable(folder, 'memberships');
   return {
     get: (uid: string, options?: ReadOptions) => table.get(uid, decodeMemberships, options),
+    getNow: (uid: string) => table.getNow(uid, decodeMemberships),
     getMany: (uids: readonly string[], options?: ReadOptions) =>
       table.getMany(uids, decodeMemberships, options),
     apply: (changes: readonly MembershipChange[], nowMs: number): Promise<ApplyResult> =>

@@ -82,9 +82,14 @@ export class RowTable {
 
   /** `decode` gets the row's bytes, empty where there is no row; they are valid only until it returns. */
   async get<R>(uid: string, decode: (bytes: Buffer) => R, options: ReadOptions | undefined): Promise<R> {
+    if (options?.deadlineMs !== undefined) new Deadline(options.deadlineMs).check();
+    return this.getNow(uid, decode);
+  }
+
+  /** As `get`, but throws. */
+  getNow<R>(uid: string, decode: (bytes: Buffer) => R): R {
     checkUid(uid);
     this.#checkOpen();
-    if (options?.deadlineMs !== undefined) new Deadline(options.deadlineMs).check();
     return this.#read(() => decode(this.#db.getBinaryFast(uid) ?? EMPTY));
   }
 
