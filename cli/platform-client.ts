@@ -17,13 +17,18 @@ export interface ClientRequest {
   readonly timeoutMs?: number;
 }
 
+const LOGIN_ADVICE = ' Put a token or an API key into QUANREN_CLI_TOKEN.';
+/** OpenSSL's and Node's reasons for a certificate that is not trusted. */
+const DISTRUST = /certificate|CERT|altnames/i;
+const TRUST_ADVICE = ' NODE_EXTRA_CA_CERTS names a file of certificates to trust.';
+
 function toError(status: number, body: unknown): QuanrenError {
   const problem = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
   const { type: _type, title: _title, status: _status, detail, code, ...extra } = problem;
   const known =
     typeof code === 'string' && Object.hasOwn(ERROR_KINDS, code) ? (code as ErrorCode) : 'internal';
   const sentence = typeof detail === 'string' ? detail : `The platform answered ${status}.`;
-  return new QuanrenError(known, sentence, { extra });
+  return new QuanrenError(known, status === 401 ? sentence + LOGIN_ADVICE : sentence, { extra });
 }
 
 export class PlatformClient {
@@ -56,7 +61,9 @@ export class PlatformClient {
     } catch (cause) {
       throw new QuanrenError(
         'unavailable',
-        `The platform at ${this.#url} does not answer ${method} ${path} (${reasonOf(cause)}).`,
+        `The platform at ${this.#url} does not answer ${method} ${path} (${reasonOf(cause)}).${
+          DISTRUST.test(reasonOf(cause)) ? TRUST_ADVICE : ''
+        }`,
         { cause },
       );
     }
