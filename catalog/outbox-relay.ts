@@ -2,9 +2,12 @@
  * Carries the outbox to the event bus: at least once, in order per key.
  *
  * States: connecting → standby (another relay is active) → active → after any failure, a pause and connecting again.
- * One relay is active at a time: it holds an advisory lock for as long as its connection lives. It deletes messages
- * only after the bus has acknowledged them, so one that dies in between sends them again. NOTIFY wakes it; a slow
- * timer covers a notice that was missed.
+ * An advisory lock says who is active. It is held by the connection that reads and deletes the messages, and ends with
+ * it; but what a relay had sent by then may still be on its way to the bus, or in a process that sleeps. So the holder
+ * of the lock claims the role at the bus before it reads, and the bus refuses what earlier holders send: no message
+ * lands behind a newer one of its key that a later holder sent. A relay deletes messages only after the bus has
+ * acknowledged them, so one that dies in between sends them again. NOTIFY wakes it; a slow timer covers a notice that
+ * was missed.
  */
 import pg from 'pg';
 import { sessionOptions } from './database.js';
@@ -14,7 +17,7 @@ const RELAY_LOCK = 7_118_002;
 const BATCH = 500;
 const STANDBY_MS = 1_000;
 const IDLE_MS = 5_000;
-const PUBLISH_DEADLINE_MS = 30_000;
+const BUS_DEADLINE_MS = 30_000;
 const END_DEADLINE_MS = 1_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
@@ -25,11 +28,14 @@ export interface OutboxMessage {
   readonly value: unknown;
 }
 
+/** Resolves when the bus has the messages for good. They are of one topic, in order. */
+export type OutboxPublish = (topic: string, messages: readonly OutboxMessage[]) => Promise<void>;
+
 export interface OutboxRelayOptions {
   readonly connection: PostgresConnection;
   readonly zone: string;
-  /** Resolves when the bus has the messages for good. They are of one topic, in order. */
-  readonly publish: (topic: string, messages: readonly OutboxMessage[]) => Promise<void>;
+  /** Resolves with a way to publish; from then on the bus refuses what an earlier one sends. */
+  readonly claim: () => Promise<OutboxPublish>;
   /** Hears of each failure; the relay goes on by itself. */
   readonly onError: (error: unknown) => void;
 }
@@ -68,7 +74,7 @@ async function keepRelaying(options: OutboxRelayOptions, bell: Bell, stop: Abort
 }
 
 async function relayOverOneConnection(
-  { connection, zone, publish }: OutboxRelayOptions,
+  { connection, zone, claim }: OutboxRelayOptions,
   bell: Bell,
   stop: AbortSignal,
   onSuccess: () => void,
@@ -84,8 +90,10 @@ async function relayOverOneConnection(
     await client.connect();
     await client.query('LISTEN quanren_outbox');
     while (!stop.aborted && !(await tryLock(client))) await Promise.race([bell.wait(STANDBY_MS, stop), lost]);
+    if (stop.aborted) return;
+    const publish = await within(BUS_DEADLINE_MS, claim());
     while (!stop.aborted) {
-      const sent = await relayBatch(client, publish);
+      const sent = await Promise.race([relayBatch(client, publish), lost]);
       onSuccess();
       if (sent === 0) await Promise.race([bell.wait(IDLE_MS, stop), lost]);
     }
@@ -109,7 +117,7 @@ interface OutboxRow {
 }
 
 /** Sends the oldest messages; returns how many. */
-async function relayBatch(client: pg.Client, publish: OutboxRelayOptions['publish']): Promise<number> {
+async function relayBatch(client: pg.Client, publish: OutboxPublish): Promise<number> {
   const { rows } = await client.query<OutboxRow>({
     name: 'read_outbox',
     text: 'SELECT message_id::text, topic, key, payload FROM outbox ORDER BY outbox.message_id LIMIT $1',
@@ -120,7 +128,7 @@ async function relayBatch(client: pg.Client, publish: OutboxRelayOptions['publis
       key,
       value: payload === null ? null : (JSON.parse(payload) as unknown),
     }));
-    await within(PUBLISH_DEADLINE_MS, publish(run.topic, messages));
+    await within(BUS_DEADLINE_MS, publish(run.topic, messages));
     // These and no others: a message with a smaller number may be committed any moment.
     await client.query({
       name: 'delete_outbox',

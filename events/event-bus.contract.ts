@@ -383,6 +383,48 @@ export function describeEventBusContract(name: string, createPlace: () => Promis
       assert.deepEqual(seen, []);
     });
 
+    it('refuses what an earlier claimant of a role sends, on two buses, and nobody else', async () => {
+      const otherBus = await place.open();
+      const first = await bus.claim('a role');
+      await first('tag-changes', [tagChange('u1', 'first')]);
+      const second = await otherBus.claim('a role');
+      await assert.rejects(first('tag-changes', [tagChange('u1', 'late')]), { code: 'conflict' });
+      const other = await bus.claim('another role');
+      await second('tag-changes', [tagChange('u1', 'second')]);
+      await assert.rejects(first('tag-changes', [tagChange('u1', 'late')]), { code: 'conflict' });
+      await other('tag-changes', [tagChange('u1', 'other')]);
+      await bus.publish('tag-changes', [tagChange('u1', 'anybody')]);
+      await otherBus.close();
+      await bus.close();
+      bus = await place.open();
+      const third = await bus.claim('a role');
+      await third('tag-changes', [tagChange('u1', 'third')]);
+      const { seen, subscription } = await consume('tag-changes', 'g', { from: 'earliest' });
+      await subscription.caughtUp();
+      assert.deepEqual(tagValues(seen), ['first', 'second', 'other', 'anybody', 'third']);
+    });
+
+    it('keeps the order of claims and messages when both are under way at once', async () => {
+      const claims = await Promise.all(
+        Array.from({ length: 5 }, async (_, claimant) => {
+          await delay(2 * claimant);
+          const publish = await bus.claim('a role');
+          for (let i = 0; i < 10; i += 1) await publish('tag-changes', [tagChange('u1', `${claimant}`)]);
+        }).map((work) =>
+          work.then(
+            () => 'done',
+            (error: { code?: string }) => error.code,
+          ),
+        ),
+      );
+      assert.deepEqual(claims.toSorted(), ['conflict', 'conflict', 'conflict', 'conflict', 'done']);
+      const { seen, subscription } = await consume('tag-changes', 'g', { from: 'earliest' });
+      await subscription.caughtUp();
+      const claimants = tagValues(seen);
+      const changes = claimants.filter((claimant, i) => claimant !== claimants[i - 1]);
+      assert.equal(new Set(changes).size, changes.length, `a claimant came back: ${claimants.join(' ')}`);
+    });
+
     it('sends a stored message that breaks its schema to the dead letters, and goes on', async () => {
       await bus.publish('crowd-rules', [crowdRule('a', 1)]);
       await place.appendRaw('crowd-rules', 0, 'b', '{"crowdCode":"b"}');

@@ -58,12 +58,21 @@ export interface Subscription {
   close(): Promise<void>;
 }
 
+/** Publishes as `EventBus.publish` does. */
+export type Publish = (topic: TopicName, messages: readonly OutgoingMessage[]) => Promise<void>;
+
 export interface EventBus {
   /**
    * Resolves when every message is durable. A message that the topic does not take rejects the whole call, unsent:
    * with `bad_request` for its key or its schema, with `too_large` for a value of more than 16 MiB of JSON.
    */
-  publish(topic: TopicName, messages: readonly OutgoingMessage[]): Promise<void>;
+  publish: Publish;
+  /**
+   * Takes over a role in which only one may publish, and resolves with its way to publish. From then on the bus refuses
+   * (`conflict`) what an earlier claimant sends, also what was already on its way: a claimant that was cut off, or slept,
+   * cannot put old messages behind newer ones. On Kafka a role is a transactional id.
+   */
+  claim(role: string): Promise<Publish>;
   /** One copy of a message to every partition of the topic: what follows it there was published later. */
   broadcast(topic: TopicName, message: OutgoingMessage): Promise<void>;
   /** A stored message that breaks its schema goes to `<topic>.dlq` with the reason and never reaches `onBatch`. */

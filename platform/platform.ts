@@ -83,7 +83,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const relay = startOutboxRelay({
       connection,
       zone,
-      publish: (topic, messages) => bus.publish(topic as TopicName, messages),
+      claim: async () => {
+        const publish = await bus.claim('outbox');
+        return (topic, messages) => publish(topic as TopicName, messages);
+      },
       onError: hear('The outbox relay'),
     });
     closers.push(() => relay.close());

@@ -2,13 +2,13 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { QuanrenError } from '../../errors/quanren-error.js';
-import type { EventBus, OutgoingMessage, SubscribeOptions, Subscription } from '../event-bus.js';
+import type { EventBus, OutgoingMessage, Publish, SubscribeOptions, Subscription } from '../event-bus.js';
 import { type EncodedMessage, encodeMessage } from '../message-checks.js';
 import { partitionOf } from '../partition.js';
 import { type TopicName, topicSpec } from '../topics.js';
 import { Consumer } from './consumer.js';
 import { Doorbell } from './doorbell.js';
-import { Log } from './log.js';
+import { type Claim, Log } from './log.js';
 
 /** Messages in one transaction: it holds the event loop, and the write lock, for some 20 ms. */
 const MESSAGES_PER_COMMIT = 5_000;
@@ -45,7 +45,17 @@ class EmbeddedEventBus implements EventBus {
     this.#ready.catch(() => undefined);
   }
 
-  async publish(topic: TopicName, messages: readonly OutgoingMessage[]): Promise<void> {
+  publish(topic: TopicName, messages: readonly OutgoingMessage[]): Promise<void> {
+    return this.#publish(topic, messages);
+  }
+
+  async claim(role: string): Promise<Publish> {
+    this.#checkOpen();
+    const claim = await this.#log.transact(() => this.#log.claim(role));
+    return (topic, messages) => this.#publish(topic, messages, claim);
+  }
+
+  async #publish(topic: TopicName, messages: readonly OutgoingMessage[], claim?: Claim): Promise<void> {
     const { partitions } = topicSpec(topic);
     const encoded = messages.map((message) => encodeMessage(topic, message));
     for (let start = 0; start < encoded.length; start += MESSAGES_PER_COMMIT) {
@@ -56,7 +66,7 @@ class EmbeddedEventBus implements EventBus {
         if (ofPartition === undefined) byPartition.set(partition, [message]);
         else ofPartition.push(message);
       }
-      await this.#append(topic, byPartition);
+      await this.#append(topic, byPartition, claim);
     }
   }
 
@@ -69,9 +79,11 @@ class EmbeddedEventBus implements EventBus {
   async #append(
     topic: TopicName,
     byPartition: ReadonlyMap<number, readonly EncodedMessage[]>,
+    claim?: Claim,
   ): Promise<void> {
     this.#checkOpen();
     await this.#log.transact(() => {
+      if (claim !== undefined) this.#log.refuseOldClaim(claim);
       for (const [partition, messages] of byPartition) {
         this.#log.append(topic, partition, messages, this.#now());
       }

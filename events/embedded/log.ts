@@ -2,11 +2,12 @@
  * The log of the embedded bus in LMDB: one environment that the processes of one machine share. A commit is synced to
  * disk before its promise resolves, so an acknowledged message survives a killed process and a power loss.
  *
- * Four tables:
+ * Five tables:
  *   log      [topic, partition, offset] → record, see below
  *   heads    [topic, partition] → the next offset and the time of the last message; times never run backwards
  *   newest   [topic, partition, key] → offset; for compacted topics only
  *   groups   [group, topic] → who holds the topic for the group, and the committed offset of each partition
+ *   claims   role → the number of its newest claim
  *
  * A record: timestampMs f64 BE · keyLength u16 BE · hasValue u8 · key UTF-8 · value UTF-8
  *
@@ -47,6 +48,12 @@ export interface Hold {
   readonly committed: readonly number[];
 }
 
+/** The right to publish in a role, until somebody claims it anew. */
+export interface Claim {
+  readonly role: string;
+  readonly number: number;
+}
+
 type PartitionKey = [topic: string, partition: number];
 
 function encodeRecord(timestampMs: number, { key, value }: EncodedMessage): Buffer {
@@ -74,6 +81,7 @@ export class Log {
   readonly #heads: Database<Head, PartitionKey>;
   readonly #newest: Database<number, [...PartitionKey, string]>;
   readonly #groups: Database<Hold, [group: string, topic: string]>;
+  readonly #claims: Database<number, string>;
 
   /** Opens `<folder>/bus.mdb`, which it makes if it is not there. Throws `set_up`. */
   constructor(folder: string) {
@@ -88,6 +96,7 @@ export class Log {
       this.#heads = this.#root.openDB('heads', { encoding: 'json' });
       this.#newest = this.#root.openDB('newest', { encoding: 'json' });
       this.#groups = this.#root.openDB('groups', { encoding: 'json' });
+      this.#claims = this.#root.openDB('claims', { encoding: 'json' });
     } catch (cause) {
       throw new QuanrenError('set_up', `The event bus in ${folder} cannot be opened.`, { cause });
     }
@@ -209,6 +218,19 @@ export class Log {
       ({ value }) => value.expiresAtMs < nowMs - GROUP_RETENTION_MS,
     );
     for (const { key } of old) void this.#groups.remove(key);
+  }
+
+  /** Inside a transaction. */
+  claim(role: string): Claim {
+    const claim = { role, number: (this.#claims.get(role) ?? 0) + 1 };
+    void this.#claims.put(role, claim.number);
+    return claim;
+  }
+
+  /** Inside a transaction, before it changes anything: throws `conflict` where the role was claimed anew. */
+  refuseOldClaim({ role, number }: Claim): void {
+    if (this.#claims.get(role) === number) return;
+    throw new QuanrenError('conflict', `Another process publishes as '${role}' now.`);
   }
 
   close(): Promise<void> {

@@ -9,6 +9,10 @@ import pg from 'pg';
 import type { Catalog } from '../../../catalog/catalog.js';
 import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
 import { type OutboxRelay, startOutboxRelay } from '../../../catalog/outbox-relay.js';
+import type { QuanrenError } from '../../../errors/quanren-error.js';
+import { openEmbeddedEventBus } from '../../../events/embedded/embedded-event-bus.js';
+import type { CrowdRuleMessage } from '../../../events/messages.js';
+import type { TopicName } from '../../../events/topics.js';
 import {
   createTestCatalog,
   crowdDefinition,
@@ -53,7 +57,7 @@ function start(
   const started = startOutboxRelay({
     connection,
     zone: TEST_ZONE,
-    publish: async (topic, messages) => {
+    claim: async () => async (topic, messages) => {
       assert.equal(topic, 'crowd-rules');
       await publish?.();
       for (const { key, value } of messages) {
@@ -89,6 +93,14 @@ async function execute(text: string): Promise<Record<string, unknown>[]> {
   } finally {
     await client.end();
   }
+}
+
+/** Ends the connections of all relays, on the server's side. */
+async function cutRelaysOff(): Promise<void> {
+  await execute(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ~ 'outbox|pg_try_advisory_lock'`,
+  );
 }
 
 const isEmpty = async () => (await execute('SELECT count(*)::int AS n FROM outbox'))[0]?.n === 0;
@@ -152,13 +164,70 @@ test('of two relays one is active; the other takes over when it is closed or cut
   await save('a', 3);
   await until(() => sent.length === 3);
   assert.equal(sent[2]?.relay, 'two');
-  await execute(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-     WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ~ 'outbox'`,
-  );
+  await cutRelaysOff();
   await save('a', 4);
   await until(() => sent.length >= 4);
   assert.equal(sent.at(-1)?.version, 4);
+});
+
+test('a relay cut off while it publishes puts nothing behind what is published after it', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'quanren-relay-'));
+  const bus = openEmbeddedEventBus(folder);
+  const errors: unknown[] = [];
+  let letGo: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  /** The first batch of all is held on its way to the bus; how it ended. */
+  let held: Promise<unknown> | undefined;
+  const startOverBus = () => {
+    const relay = startOutboxRelay({
+      connection,
+      zone: TEST_ZONE,
+      claim: async () => {
+        const publish = await bus.claim('outbox');
+        return (topic, messages) => {
+          const send = () => publish(topic as TopicName, messages);
+          if (held !== undefined) return send();
+          const sent = released.then(send);
+          held = sent.catch((error: unknown) => error);
+          return sent;
+        };
+      },
+      onError: (error) => errors.push(error),
+    });
+    relays.push(relay);
+  };
+  try {
+    await save('a', 1);
+    startOverBus();
+    await until(() => held !== undefined);
+    startOverBus();
+    await cutRelaysOff();
+    await save('a', 2);
+    await until(isEmpty);
+    letGo();
+    assert.equal(((await held) as QuanrenError).code, 'conflict');
+
+    const versions: number[] = [];
+    const subscription = await bus.subscribe({
+      topics: ['crowd-rules'],
+      group: 'reader',
+      start: { from: 'earliest' },
+      onBatch: async (messages) => {
+        versions.push(...messages.map(({ value }) => (value as CrowdRuleMessage).ruleVersion));
+      },
+      onError: (error) => errors.push(error),
+    });
+    await subscription.caughtUp();
+    assert.deepEqual(versions, [2]);
+    assert.ok(errors.length > 0);
+  } finally {
+    letGo();
+    await Promise.all(relays.map((relay) => relay.close()));
+    await bus.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('a relay killed between publishing and deleting: its successor sends again, in order', async () => {
@@ -171,7 +240,7 @@ test('a relay killed between publishing and deleting: its successor sends again,
     import { startOutboxRelay } from ${JSON.stringify(module)};
     startOutboxRelay({
       connection: ${JSON.stringify(connection)}, zone: ${JSON.stringify(TEST_ZONE)},
-      publish: async (topic, messages) => {
+      claim: async () => async (topic, messages) => {
         writeFileSync(${JSON.stringify(published)}, JSON.stringify(messages.map(({ value }) => value.ruleVersion)));
         process.kill(process.pid, 'SIGKILL');
       },
