@@ -30,5 +30,5 @@ VOLUME /data
 EXPOSE 8080 8081 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=2s --start-period=120s \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.QUANREN_GATEWAY_PORT ?? 8080}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "require(process.env.QUANREN_TLS_CERT_FILE ? 'https' : 'http').get({ port: process.env.QUANREN_GATEWAY_PORT ?? 8080, path: '/healthz', rejectUnauthorized: false }, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 CMD ["node", "dist/cli/main.js", "start"]

@@ -150,9 +150,13 @@ async function saveTag(
   });
   if (!checked.ok) {
     const diagnostics = checked.diagnostics.map((each) => ({ ...each, pointer: toCamelCase(each.pointer) }));
-    throw new QuanrenError('invalid_tag', `The tag has ${diagnostics.length} error(s).`, {
-      extra: { diagnostics },
-    });
+    throw new QuanrenError(
+      'invalid_tag',
+      `The tag has ${diagnostics.length === 1 ? 'an error' : `${diagnostics.length} errors`}.`,
+      {
+        extra: { diagnostics },
+      },
+    );
   }
   const before = await find(tx, definition.tagCode);
   expect(before, definition.tagCode, change);

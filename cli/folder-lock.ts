@@ -57,6 +57,16 @@ export function findLockHolder(dataDir: string): LockHolder | null {
   return holder !== null && isAlive(holder) ? holder : null;
 }
 
+/** Throws `conflict` naming the live process that holds the folder. */
+export function refuseHeldFolder(dataDir: string): void {
+  const holder = findLockHolder(dataDir);
+  if (holder === null) return;
+  throw new QuanrenError(
+    'conflict',
+    `Another Quanren (process ${holder.pid}) holds ${dataDir}: stop it, or give this one a folder of its own with QUANREN_DATA_DIR.`,
+  );
+}
+
 /** Moves a dead lock out of the way; if another process took the lock in between, puts that one back. */
 function moveDeadLock(file: string): void {
   const moved = `${file}.dead.${process.pid}`;
@@ -96,13 +106,7 @@ export function takeFolderLock(dataDir: string): FolderLock {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
-      const holder = findLockHolder(dataDir);
-      if (holder !== null) {
-        throw new QuanrenError(
-          'conflict',
-          `Another Quanren (process ${holder.pid}) holds ${dataDir}: stop it, or give this one a folder of its own with QUANREN_DATA_DIR.`,
-        );
-      }
+      refuseHeldFolder(dataDir);
       moveDeadLock(file);
     }
     throw new QuanrenError('conflict', `The lock of ${dataDir} changes hands all the time: try again.`);

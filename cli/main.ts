@@ -1,10 +1,11 @@
 /**
  * The `quanren` command: one file per command in cli/commands/.
  *
- * Exit codes: 0 done; 1 done, and the answer is no (a rule with errors, a failed run); 2 the command line or an input
+ * Exit codes: 0 done; 1 done, and the answer is no (a rule with errors, a run or a load that failed); 2 the command line or an input
  * file is wrong; 3 something the command needs is not there (a port, the platform, a lock); 70 a defect of Quanren.
  */
 import { Command, CommanderError } from 'commander';
+import { VERSION } from '../config/version.js';
 import type { ErrorAction } from '../errors/error-codes.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { addCronCommand } from './commands/cron.js';
@@ -27,6 +28,14 @@ const EXIT_OF_ACTION: Readonly<Record<ErrorAction, number>> = {
 const program = new Command('quanren')
   .description('Crowd selection: rules, crowds, and the match gateway.')
   .exitOverride()
+  .version(VERSION)
+  .addHelpText(
+    'afterAll',
+    `
+Exit codes: 0 done; 1 done, and the answer is no (a rule with errors, a run or a load that failed);
+  2 the command line or an input file is wrong; 3 something that is needed is not there; 70 a defect.`,
+  )
+  .addHelpText('after', '\nExample:\n  quanren start')
   .showHelpAfterError('(quanren COMMAND --help shows how it is used)');
 
 addStartCommand(program);

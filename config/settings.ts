@@ -105,7 +105,7 @@ export const SETTINGS = {
     3_600_000,
   ),
   'gateway.transport': oneOf(
-    'The HTTP server: uWebSockets.js where a build fits this machine (auto), or node:http, which is slower.',
+    'The HTTP server: uWebSockets.js where a build fits this machine (auto), or Node’s own (node-http), which is slower.',
     ['auto', 'node-http'],
   ),
   'gateway.workerHeapMib': integer(

@@ -90,8 +90,9 @@ export async function buildPlatformApp(options: PlatformAppOptions): Promise<App
 
 /** Bodies are taken as they are; parameters, which are all text, are turned into what the schema says. */
 function validateBySchema(app: App): void {
-  const strict = new Ajv({ allErrors: true, useDefaults: true, strict: false });
-  const coercing = new Ajv({ allErrors: true, useDefaults: true, strict: false, coerceTypes: true });
+  const options = { allErrors: true, verbose: true, useDefaults: true, strict: false };
+  const strict = new Ajv(options);
+  const coercing = new Ajv({ ...options, coerceTypes: true });
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? strict : coercing).compile(schema as object),
   );

@@ -48,6 +48,11 @@ function ensureInstalled() {
   writeFileSync(stamp, wanted);
 }
 
+/** In the root people lay files of their own. */
+function isSource(folder, name) {
+  return folder === root ? name === 'tsconfig.json' || name === 'package.json' : /\.(ts|json)$/.test(name);
+}
+
 /** The newest change of any source, in epoch milliseconds; a room's folder counts, since a removed file changes it. */
 function newestSource(folder) {
   // The root changes whenever data or logs are laid beside the sources.
@@ -56,7 +61,7 @@ function newestSource(folder) {
     if (NOT_SOURCES.has(entry.name)) continue;
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) newest = Math.max(newest, newestSource(file));
-    else if (/\.(ts|json)$/.test(entry.name)) newest = Math.max(newest, statSync(file).mtimeMs);
+    else if (isSource(folder, entry.name)) newest = Math.max(newest, statSync(file).mtimeMs);
   }
   return newest;
 }

@@ -1,11 +1,12 @@
 /** `quanren generate users`: synthetic users, into the wide table or into a file. */
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, constants, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { loadSettings } from '../../config/settings.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
+import { reasonOf } from '../../errors/reason-of.js';
 import { dayOfBusinessDate } from '../../platform/warehouse/business-date.js';
 import { Duck } from '../../platform/warehouse/duck.js';
 import { generateUsers, type SyntheticUsers } from '../../platform/warehouse/generate-users.js';
@@ -67,6 +68,12 @@ Examples:
 }
 
 async function writeUsers(users: SyntheticUsers, file: string): Promise<void> {
+  const folder = path.dirname(file);
+  await access(folder, constants.W_OK).catch((cause: unknown) => {
+    throw new QuanrenError('bad_request', `--out: ${folder} cannot be written (${reasonOf(cause)}).`, {
+      cause,
+    });
+  });
   const tempDirectory = await mkdtemp(path.join(tmpdir(), 'quanren-generate-'));
   const duck = await Duck.open({
     tempDirectory,
@@ -74,7 +81,7 @@ async function writeUsers(users: SyntheticUsers, file: string): Promise<void> {
     threads: availableParallelism(),
   });
   // Beside the file: a rename works within one file system only.
-  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${randomUUID()}.part`);
+  const temporary = path.join(folder, `.${path.basename(file)}.${randomUUID()}.part`);
   try {
     await duck.session((session) => generateUsers(session, users, temporary, file));
   } finally {

@@ -1,9 +1,11 @@
 /** `quanren load purchases`: a purchases file through the layers of the warehouse. */
 import { openAsBlob } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { loadSettings } from '../../config/settings.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
+import { reasonOf } from '../../errors/reason-of.js';
 import { followLoad, printLoad } from '../load-following.js';
 import { withPlatform } from '../platform-stack.js';
 
@@ -21,15 +23,13 @@ export function addLoadCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-A purchase after the business date is kept and counts for later dates. Bad lines are kept aside, with the reason.
+The first line is a header, as in that file. A purchase after the business date is kept and counts for later dates. Bad lines are kept aside, with the reason.
 
 Example:
   quanren load purchases data/cdnow_master.txt --dt 1998-06-30`,
     )
     .action(async (file: string, options: { dt?: string; json?: true }) => {
-      const content = await openAsBlob(file).catch((cause: unknown) => {
-        throw new QuanrenError('bad_request', `${file} cannot be read.`, { cause });
-      });
+      const content = await openFile(file);
       const query = new URLSearchParams({ fileName: path.basename(file) });
       if (options.dt !== undefined) query.set('dt', options.dt);
       await withPlatform(loadSettings(process.env), async (client) => {
@@ -42,6 +42,15 @@ Example:
         printLoad(await followLoad(client, accepted), options.json === true, describe);
       });
     });
+}
+
+async function openFile(file: string): Promise<Blob> {
+  try {
+    if (!(await stat(file)).isFile()) throw new Error('it is not a file');
+    return await openAsBlob(file);
+  } catch (cause) {
+    throw new QuanrenError('bad_request', `'${file}' cannot be read (${reasonOf(cause)}).`, { cause });
+  }
 }
 
 function describe(result: Readonly<Record<string, unknown>>): string {

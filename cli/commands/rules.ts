@@ -62,9 +62,8 @@ const INPUTS = `
 RULE   a file with one rule in JSON, or with many, one a line; - is standard input
 TAGS   a file with a JSON array of tag_metadata rows (tag_code, tag_type, source_field, value_format, source_type)
 CROWDS a file with a JSON object from crowd code to rule`;
-const EXIT_CODES = `
-Exit codes: 0 done; 1 a rule has errors (file:line pointer code message — hint, on standard error); 2 the command line
-or an input is wrong; 3 standard output takes no more.`;
+const FAULTS = `
+A rule's errors go to standard error: file:line pointer code message — hint.`;
 
 export function addRulesCommand(program: Command): void {
   const rules = program
@@ -102,7 +101,7 @@ function addCheck(rules: Command): void {
 Prints "ok" or "error", after the rule's number and a tab where there are many; with --json
 {"rule":1,"ok":false,"diagnostics":[{"code","severity","pointer","message","hint","file","line"}]}.
 With --dt or --at, relative values are checked under that anchor too.
-${EXIT_CODES}
+${FAULTS}
 
 Example:
   quanren rules check rule.json --tags tags.json`,
@@ -143,7 +142,7 @@ ROWS   a file with one row a line, of any length: {"uid": "u1", "tags": {"age": 
 Prints "uid<TAB>true", "uid<TAB>false" or "uid<TAB>unknown" for each row, in order; where there are many rules, all rows
 for the first, then all for the second and so on, each line beginning with the rule's number and a tab; with --json
 {"rule":1,"uid":"u1","truth":true}, where null is unknown. Where uids may hold tabs or line ends, use --json.
-${EXIT_CODES}
+${FAULTS}
 
 Example:
   quanren rules eval rule.json --tags tags.json --rows rows.ndjson --dt 2026-11-23`,
@@ -190,7 +189,7 @@ function addSql(rules: Command): void {
 
 Columns are named by the tags' source fields. Where there are many rules, each is on one line that begins with its
 number and a tab; with --json {"rule":1,"sql":"…"}, also where texts in rules hold line ends.
-${EXIT_CODES}
+${FAULTS}
 
 Example:
   quanren rules sql rule.json --tags tags.json --dialect duckdb --dt 2026-11-23`,
@@ -225,7 +224,7 @@ ROW    {"uid": "u1", "tags": {"age": 20, "city": null}}
 
 Prints the rule as a tree, for each condition its truth, the value seen and the column it came from; * marks what the
 outcome rests on. With --json {"rule":1,"uid":"u1","truth":true,"explanation":{…}}.
-${EXIT_CODES}
+${FAULTS}
 
 Example:
   quanren rules explain rule.json --tags tags.json --row '{"uid":"u1","tags":{"age":20}}'`,

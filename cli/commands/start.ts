@@ -3,7 +3,10 @@ import { get } from 'node:http';
 import { get as getSecurely } from 'node:https';
 import path from 'node:path';
 import type { Command } from 'commander';
+import { checkExposure } from '../../auth/exposure.js';
+import { checkTlsFiles } from '../../auth/tls-files.js';
 import { loadSettings, type Settings } from '../../config/settings.js';
+import { refuseHeldFolder } from '../folder-lock.js';
 import { startPlatformStack } from '../platform-stack.js';
 import { checkPort } from '../ports.js';
 import { SupervisedProcess } from '../supervised-process.js';
@@ -45,8 +48,15 @@ async function awaitReady(url: string): Promise<void> {
 }
 
 function describe(settings: Settings, gatewayUrl: string, platformUrl: string): string {
-  const authIsOn = settings['auth.jwks'] !== '' || settings['auth.apiKeysFile'] !== '';
-  const curl = authIsOn ? 'curl -H "Authorization: Bearer $TOKEN"' : 'curl';
+  const curl = isAuthOn(settings) ? 'curl -H "Authorization: Bearer $TOKEN"' : 'curl';
+  const tries = settings.demo
+    ? [
+        `${gatewayUrl}/match?uid=00095`,
+        `${gatewayUrl}/match?uid=00020&crowdCode=lapsed_premium_users`,
+        `${platformUrl}/crowds/big_spenders_30d`,
+        `${platformUrl}/explain?uid=00095&crowdCode=lapsed_premium_users`,
+      ]
+    : [`${gatewayUrl}/match?uid=anybody`, `${platformUrl}/crowds`];
   return `
 Quanren is up.
 
@@ -58,11 +68,7 @@ Quanren is up.
 
 Try:
 
-  ${curl} '${gatewayUrl}/match?uid=00095'
-  ${curl} '${gatewayUrl}/match?uid=00020&crowdCode=lapsed_premium_users'
-  ${curl} '${platformUrl}/crowds/big_spenders_30d'
-  ${curl} '${platformUrl}/explain?uid=00095&crowdCode=lapsed_premium_users'
-
+${tries.map((url) => `  ${curl} '${url}'\n`).join('')}
 Ctrl-C stops it.`;
 }
 
@@ -73,9 +79,29 @@ function signalled(): Promise<NodeJS.Signals> {
   });
 }
 
+/** What the servers will check when they start, before anything is: a mistake should not take a minute to tell. */
+function checkSettings(settings: Settings): void {
+  const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] });
+  for (const host of [settings['gateway.host'], settings['platform.host']]) {
+    checkExposure({
+      host,
+      authIsOn: isAuthOn(settings),
+      tlsIsOn: tls !== undefined,
+      isUnsafeAllowed: settings['unsafe.listenWithoutAuthAndTls'],
+    });
+  }
+}
+
+function isAuthOn(settings: Settings): boolean {
+  return settings['auth.jwks'] !== '' || settings['auth.apiKeysFile'] !== '';
+}
+
 async function start(settings: Settings): Promise<void> {
+  checkSettings(settings);
   const progress = createProgress();
   const stopAsked = signalled();
+  // The ports are in use, too, where it already runs; this is the better thing to say.
+  refuseHeldFolder(path.resolve(settings['data.dir']));
   await checkPort(settings['gateway.host'], settings['gateway.port'], 'gateway.port');
   await checkPort('127.0.0.1', settings['gateway.metricsPort'], 'gateway.metricsPort');
   await checkPort(settings['platform.host'], settings['platform.port'], 'platform.port');

@@ -3,9 +3,12 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { ERROR_KINDS, type ErrorCode } from '../../errors/error-codes.js';
 import { QuanrenError, toProblem } from '../../errors/quanren-error.js';
 import { stringifyReply } from './json.js';
+import { toValidationMessages } from './validation-messages.js';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const MOST_ERRORS_SHOWN = 50;
+const TAKEN_TYPES =
+  'The content type must be application/json (for POST /loads/purchases application/octet-stream).';
 
 export function sendProblem(reply: FastifyReply, error: QuanrenError): FastifyReply {
   const problem = toProblem(error);
@@ -23,29 +26,29 @@ function toQuanrenError(error: FastifyError): QuanrenError {
   if (error instanceof QuanrenError) return error;
   if (error.validation !== undefined) {
     const where = error.validationContext ?? 'body';
-    const errors = error.validation.slice(0, MOST_ERRORS_SHOWN).map(({ instancePath, message, params }) => ({
-      in: where,
-      pointer: instancePath,
-      message: `${message ?? 'is not valid'}${detailOf(params)}`,
-    }));
-    const first = errors[0];
-    return new QuanrenError(
-      'bad_request',
-      `The ${where} does not fit the schema: ${first?.pointer ?? ''} ${first?.message ?? ''}`.trim(),
-      { extra: { errors } },
+    const found = toValidationMessages(error.validation).slice(0, MOST_ERRORS_SHOWN);
+    const errors = found.map((each) => ({ in: where, ...each }));
+    const sentences = found.map(
+      ({ pointer, message }) => `${PART_NAMES[where] ?? where}${at(pointer)} ${message}`,
     );
+    return new QuanrenError('bad_request', endWithDot(sentences.join('; ')), { extra: { errors } });
   }
   const code = codeOf(error);
   return code === 'internal'
     ? new QuanrenError('internal', 'An unexpected error; the log has more.', { cause: error })
-    : new QuanrenError(code, `${error.message}.`.replace(/\.\.$/, '.'));
+    : new QuanrenError(code, code === 'unsupported_media_type' ? TAKEN_TYPES : endWithDot(error.message));
 }
 
-function detailOf(params: Readonly<Record<string, unknown>>): string {
-  const { additionalProperty, allowedValues } = params;
-  if (typeof additionalProperty === 'string') return `: '${additionalProperty}'`;
-  return Array.isArray(allowedValues) ? `: ${allowedValues.join(', ')}` : '';
-}
+/** The parts of a request as people call them. */
+const PART_NAMES: Readonly<Record<string, string>> = {
+  body: 'The body',
+  querystring: 'The query',
+  params: 'The path',
+  headers: 'The headers',
+};
+
+const at = (pointer: string) => (pointer === '' ? '' : `’s '${pointer.slice(1)}'`);
+const endWithDot = (text: string) => (text.endsWith('.') ? text : `${text}.`);
 
 function codeOf(error: FastifyError): ErrorCode {
   switch (error.statusCode) {

@@ -3,16 +3,18 @@ import type { Catalog } from '../../../catalog/catalog.js';
 import type { App } from '../../http/app-types.js';
 import { problems } from '../../http/schemas.js';
 
-const Status = Type.Object({ status: Type.Literal('ok') });
-
 export function addHealthRoutes(app: App, catalog: Catalog): void {
   app.get(
     '/healthz',
     {
       config: { scope: null },
-      schema: { summary: 'Is the process alive?', security: [], response: { 200: Status } },
+      schema: {
+        summary: 'Is the process alive?',
+        security: [],
+        response: { 200: Type.Object({ status: Type.Literal('up') }) },
+      },
     },
-    () => ({ status: 'ok' as const }),
+    () => ({ status: 'up' as const }),
   );
   app.get(
     '/readyz',
@@ -21,12 +23,12 @@ export function addHealthRoutes(app: App, catalog: Catalog): void {
       schema: {
         summary: 'Does the catalog answer?',
         security: [],
-        response: { 200: Status, ...problems() },
+        response: { 200: Type.Object({ status: Type.Literal('ready') }), ...problems() },
       },
     },
     async () => {
       await catalog.ping();
-      return { status: 'ok' as const };
+      return { status: 'ready' as const };
     },
   );
 }
