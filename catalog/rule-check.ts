@@ -22,7 +22,12 @@ export async function loadRuleEnvironment(on: Queryable, zone: string): Promise<
     source_field: string | null;
     source_type: string | null;
     value_format: string | null;
-  }>('SELECT tag_code, tag_type, source_field, source_type, value_format FROM tag_metadata');
+    source_table: string | null;
+    calculation_type: string;
+  }>(
+    `SELECT tag_code, tag_type, source_field, source_type, value_format, source_table, calculation_type
+     FROM tag_metadata`,
+  );
   const tags = new Map<string, Tag>();
   for (const row of tagRows) {
     const tag = createTag(row);

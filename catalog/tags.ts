@@ -1,6 +1,6 @@
 /** Tags: what may be said of a user. A tag that a rule reads can change only so far as every such rule stays right. */
 import { QuanrenError } from '../errors/quanren-error.js';
-import { createTag } from '../rules/index.js';
+import { createTag, type Tag } from '../rules/index.js';
 import { recordAudit } from './audit.js';
 import { type Database, one, type Queryable } from './database.js';
 import { toPage } from './paging.js';
@@ -135,29 +135,30 @@ function expect(before: TagRecord | undefined, tagCode: string, { expected }: Ta
   );
 }
 
-async function saveTag(
-  tx: Queryable,
-  zone: string,
-  definition: TagDefinition,
-  change: TagChange,
-): Promise<{ tag: TagRecord; isNew: boolean }> {
+/** The tag as the rule language knows it. Throws `invalid_tag` with all diagnostics. */
+export function requireValidTag(definition: TagDefinition): Tag {
   const checked = createTag({
     tag_code: definition.tagCode,
     tag_type: definition.tagType,
     source_field: definition.sourceField,
     source_type: definition.sourceType,
     value_format: definition.valueFormat,
+    source_table: definition.sourceTable,
+    calculation_type: definition.calculationType,
   });
-  if (!checked.ok) {
-    const diagnostics = checked.diagnostics.map((each) => ({ ...each, pointer: toCamelCase(each.pointer) }));
-    throw new QuanrenError(
-      'invalid_tag',
-      `The tag has ${diagnostics.length === 1 ? 'an error' : `${diagnostics.length} errors`}.`,
-      {
-        extra: { diagnostics },
-      },
-    );
-  }
+  if (checked.ok) return checked.value;
+  const diagnostics = checked.diagnostics.map((each) => ({ ...each, pointer: toCamelCase(each.pointer) }));
+  const count = diagnostics.length === 1 ? 'an error' : `${diagnostics.length} errors`;
+  throw new QuanrenError('invalid_tag', `The tag has ${count}.`, { extra: { diagnostics } });
+}
+
+async function saveTag(
+  tx: Queryable,
+  zone: string,
+  definition: TagDefinition,
+  change: TagChange,
+): Promise<{ tag: TagRecord; isNew: boolean }> {
+  requireValidTag(definition);
   const before = await find(tx, definition.tagCode);
   expect(before, definition.tagCode, change);
   if (before !== undefined && isSame(before, definition)) return { tag: before, isNew: false };

@@ -9,6 +9,7 @@ export interface TagDefinition {
   readonly tagType: TagType;
   /** The user's key in the source, for example `uid`. */
   readonly bizKeyField: string;
+  /** Null is the wide table. */
   readonly sourceTable: string | null;
   /** The column; null is the tag's code. */
   readonly sourceField: string | null;

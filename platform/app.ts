@@ -75,7 +75,7 @@ export async function buildPlatformApp(options: PlatformAppOptions): Promise<App
   const addFallbacks = watchMethods(app);
   const { services, loads } = options;
   addHealthRoutes(app, services.catalog);
-  addTagRoutes(app, services.catalog);
+  addTagRoutes(app, services);
   addCrowdRoutes(app, services.catalog);
   addPreviewRoute(app, services);
   addRunRoutes(app, services, options.exportFolder);

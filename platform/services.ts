@@ -2,6 +2,7 @@
 import type { Catalog } from '../catalog/catalog.js';
 import type { CrowdRun, ExportRequest, RunCause } from '../catalog/types.js';
 import type { CheckedRule } from '../rules/ast.js';
+import type { Tag } from '../rules/tag.js';
 
 export interface PlatformServices {
   readonly catalog: Catalog;
@@ -13,10 +14,21 @@ export interface PlatformServices {
 export interface WarehouseService {
   /** null before the first load. */
   newestDt(): Promise<string | null>;
-  /** Throws `not_found` where there is no complete partition of that date, `unavailable` after `deadlineMs`. */
+  /**
+   * Throws `not_found` where there is no complete partition of that date, `invalid_rule` where a tag cannot be read from
+   * it, `unavailable` after `deadlineMs`.
+   */
   previewRule(rule: CheckedRule, options: PreviewOptions): Promise<RulePreview>;
-  /** null for a user who is not in the partition; throws `not_found` where there is no such partition. */
-  readUserRow(uid: string, dt?: string): Promise<UserRow | null>;
+  /**
+   * null for a user who is not in the partition. Throws `not_found` where there is no such partition, `invalid_rule`
+   * where a tag of the rule cannot be read from it.
+   */
+  readUserRow(
+    uid: string,
+    options: { readonly dt?: string | undefined; readonly rule?: CheckedRule },
+  ): Promise<UserRow | null>;
+  /** A sentence if the newest partition has the tag's column with another type than the declared one. */
+  findTypeConflict(tag: Tag): Promise<string | null>;
   /** Loads a file through the layers; loading it again changes nothing. `fileName` is what ODS records. */
   loadPurchases(file: string, options: LoadPurchasesOptions): Promise<LoadReport>;
   /** Refuses (`conflict`) a date that holds real data. */

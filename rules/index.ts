@@ -18,7 +18,7 @@ export { type Explanation, explainRule, formatExplanation, truthName } from './e
 export { JsonSyntaxError, type JsonValue, lineAt, offsetOf, parseJson, readJson } from './json.js';
 export { MAX_CONDITIONS, MAX_DEPTH, MAX_LIST_LENGTH, type ParsedNode, parseRule } from './parse.js';
 export { parseRow, type UserRow } from './parse-row.js';
-export { createTag, parseTags, type TagFields } from './parse-tags.js';
+export { createTag, parseColumnType, parseTags, type TagFields } from './parse-tags.js';
 export type { Range, RangeSet } from './ranges.js';
 export {
   type DayCondition,

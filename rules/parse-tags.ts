@@ -4,7 +4,7 @@ import { appendPointer, describeJson, getMember, type JsonValue, readJson, short
 import type { ColumnType, Tag, TagType, ValueFormat } from './tag.js';
 import { findForbidden, isCode } from './text.js';
 
-/** The fields of tag_metadata that a rule's meaning depends on, as stored; null or left out where there is none. */
+/** The fields of tag_metadata that tell what a tag means and where it lies, as stored; null or left out where there is none. */
 export interface TagFields {
   readonly tag_code: string;
   readonly tag_type: string;
@@ -14,8 +14,12 @@ export interface TagFields {
   readonly value_format?: string | null | undefined;
   /** The column's SQL type, in any case; by default text. */
   readonly source_type?: string | null | undefined;
+  readonly source_table?: string | null | undefined;
+  /** `offline` or `realtime`; by default offline. */
+  readonly calculation_type?: string | undefined;
 }
 
+/** What a rule's meaning depends on. */
 const FIELDS = ['tag_code', 'tag_type', 'source_field', 'value_format', 'source_type'] as const;
 const TAG_TYPES: readonly TagType[] = ['enum', 'numeric', 'boolean', 'datetime'];
 const VALUE_FORMATS: readonly ValueFormat[] = [
@@ -132,7 +136,9 @@ export function createTag(fields: TagFields, pointer = ''): Result<Tag> {
     checkColumn(COLUMNS_OF_FORMAT[format], `A datetime of format '${format}'`, column, fail);
   }
   if (diagnostics.length > 0) return { ok: false, diagnostics };
-  return { ok: true, value: { code, type, sourceField, column, format } };
+  const calculation = fields.calculation_type === 'realtime' ? 'realtime' : 'offline';
+  const sourceTable = fields.source_table ?? null;
+  return { ok: true, value: { code, type, sourceField, column, format, sourceTable, calculation } };
 }
 
 type Fail = (field: keyof TagFields, message: string) => void;
@@ -161,9 +167,10 @@ function checkColumn(
   fail('source_type', `${what} cannot be in a ${column.kind} column, only in ${allowed.join(', ')}.`);
 }
 
-function parseColumnType(
+/** Reads an SQL type, in any case; null for one that tags cannot be in, of which `fail` hears why. */
+export function parseColumnType(
   text: string,
-  fail: (message: string, code?: DiagnosticCode, hint?: string) => void,
+  fail: (message: string, code?: DiagnosticCode, hint?: string) => void = () => {},
 ): ColumnType | null {
   const [, name = '', first, second] =
     /^([A-Z]+(?: WITH TIME ZONE| WITHOUT TIME ZONE| PRECISION)?)(?: ?\( ?([0-9]{1,9}) ?(?:, ?([0-9]{1,9}) ?)?\))?$/.exec(

@@ -33,9 +33,15 @@ export type ValueFormat =
 export interface Tag {
   readonly code: string;
   readonly type: TagType;
-  /** The column in the wide table. */
+  /** The column. */
   readonly sourceField: string;
   readonly column: ColumnType;
   /** For datetime tags only; null for the others. */
   readonly format: ValueFormat | null;
+  /**
+   * The table that the column is in; null where none is named. What a rule means does not depend on it, nor on how the
+   * tag is calculated; whoever reads values for it must be able to reach them.
+   */
+  readonly sourceTable: string | null;
+  readonly calculation: 'offline' | 'realtime';
 }

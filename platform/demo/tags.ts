@@ -1,7 +1,7 @@
 /** The tags of the wide table, as the catalog registers them. */
 import type { TagDefinition } from '../../catalog/types.js';
 import type { TagType } from '../../rules/tag.js';
-import { PROFILE_COLUMNS } from '../warehouse/user-profiles.js';
+import { PROFILE_COLUMNS, PROFILE_TABLE_NAME } from '../warehouse/user-profiles.js';
 
 type TagColumn = Exclude<keyof typeof PROFILE_COLUMNS, 'uid'>;
 
@@ -35,7 +35,7 @@ export const DEMO_TAGS: readonly TagDefinition[] = Object.entries(ABOUT).map(
     tagName,
     tagType,
     bizKeyField: 'uid',
-    sourceTable: 'dws.user_profile_wide',
+    sourceTable: PROFILE_TABLE_NAME,
     sourceField: column,
     sourceType: PROFILE_COLUMNS[column as TagColumn],
     valueFormat: tagType === 'datetime' ? 'date' : null,

@@ -26,6 +26,7 @@ import {
   type MembershipStore,
 } from '../../stores/membership-store.js';
 import type { DuckSession } from '../warehouse/duck.js';
+import { readProfileColumns } from '../warehouse/tag-columns.js';
 import type { Warehouse } from '../warehouse/warehouse.js';
 import { compileCrowds } from './compile-crowds.js';
 import { exportCrowd, writeCrowdTable } from './crowd-tables.js';
@@ -130,12 +131,15 @@ class BatchExecution {
     const { batchId, dt } = first;
     if (!(await listMembershipFiles(warehouse.files)).includes(batchId)) {
       await this.#reach(runs, 'scan');
-      const { compiled, refused } = await compileCrowds(catalog, runs, dt);
-      for (const { run, reason } of refused) await catalog.runs.fail(run.runId, reason);
-      if (compiled.length === 0) return null;
-      await warehouse.files.readProfiles(dt, ({ file }) =>
-        writeMembershipFile(this.#session, warehouse.files, batchId, file, compiled),
-      );
+      const isWritten = await warehouse.files.readProfiles(dt, async ({ file }) => {
+        const columns = await readProfileColumns(this.#session, file);
+        const { compiled, refused } = await compileCrowds(catalog, runs, dt, columns);
+        for (const { run, reason } of refused) await catalog.runs.fail(run.runId, reason);
+        if (compiled.length === 0) return false;
+        await writeMembershipFile(this.#session, warehouse.files, batchId, file, compiled);
+        return true;
+      });
+      if (!isWritten) return null;
       onStep('scan');
     }
     return openMembershipFile(this.#session, warehouse.files, batchId);

@@ -7,6 +7,9 @@ import { listValue } from '@duckdb/node-api';
 import type { DuckSession } from './duck.js';
 import { publishFile, type WarehouseFiles } from './files.js';
 
+/** What tags call the wide table, as their `source_table`. */
+export const PROFILE_TABLE_NAME = 'dws.user_profile_wide';
+
 /** The columns of the wide table and their SQL types, in order. */
 export const PROFILE_COLUMNS = {
   uid: 'VARCHAR',

@@ -268,12 +268,12 @@ test('a reader sees a partition as it was or as it is, never half of each', asyn
 });
 
 test('one user’s row, as text, from the newest partition or a given one', async () => {
-  const row = await warehouse.readUserRow('00004', '1998-06-30');
+  const row = await warehouse.readUserRow('00004', { dt: '1998-06-30' });
   assert.equal(row?.dt, '1998-06-30');
   assert.equal(row?.columns.get('total_spent'), '100.50');
   assert.equal(row?.columns.get('is_premium_user'), 'false');
   assert.equal(row?.columns.get('city'), null);
-  assert.equal(await warehouse.readUserRow("x' OR ''='", '1998-06-30'), null);
+  assert.equal(await warehouse.readUserRow("x' OR ''='", { dt: '1998-06-30' }), null);
   assert.equal(await warehouse.newestDt(), '2026-02-28');
   assert.equal((await warehouse.readUserRow('syn_00000001'))?.dt, '2026-02-28');
 });

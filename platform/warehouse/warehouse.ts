@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { CheckedRule } from '../../rules/ast.js';
+import type { Tag } from '../../rules/tag.js';
 import type {
   GenerateUsersOptions,
   LoadPurchasesOptions,
@@ -21,7 +22,8 @@ import { generateUsers } from './generate-users.js';
 import { type LoadedPurchases, loadPurchases } from './load-purchases.js';
 import { printProfileCondition } from './profile-condition.js';
 import { createQueue, type Queue } from './queue.js';
-import { buildProfiles, PROFILE_COLUMNS } from './user-profiles.js';
+import { findTypeConflict, findUnreadableTags, readProfileColumns } from './tag-columns.js';
+import { buildProfiles } from './user-profiles.js';
 
 export interface WarehouseOptions extends Omit<DuckOptions, 'tempDirectory'> {
   /** The folder that holds the layers; made if it is not there. */
@@ -34,8 +36,6 @@ export interface WarehouseOptions extends Omit<DuckOptions, 'tempDirectory'> {
 const MAX_WAITING_LOADS = 16;
 
 const PREVIEW_DEADLINE_MS = 10_000;
-
-const TAG_COLUMNS = Object.keys(PROFILE_COLUMNS).filter((column) => column !== 'uid');
 
 export class Warehouse implements WarehouseService {
   readonly files: WarehouseFiles;
@@ -122,18 +122,19 @@ export class Warehouse implements WarehouseService {
 
   /**
    * How many users a rule selects, and the first of them by uid. Throws `not_found` where there is no such partition,
-   * `invalid_rule` where it lacks a column, `unavailable` after the deadline (by default 10 s) of each of two statements.
+   * `invalid_rule` where a tag cannot be read from it, `unavailable` after the deadline (by default 10 s) of each of two statements.
    */
   async previewRule(
     rule: CheckedRule,
     { dt, sampleSize = 10, deadlineMs = PREVIEW_DEADLINE_MS }: PreviewOptions,
   ): Promise<RulePreview> {
-    return this.files.readProfiles(dt, (partition) => {
-      const printed = printProfileCondition(rule, this.#zone, partition.dt);
-      if (!printed.ok) throw new QuanrenError('invalid_rule', printed.reason);
-      const from = `FROM read_parquet($file, hive_partitioning = false) WHERE ${printed.condition}`;
-      return this.session(async (session) => {
+    return this.files.readProfiles(dt, (partition) =>
+      this.session(async (session) => {
         const { file } = partition;
+        const columns = await readProfileColumns(session, file);
+        const printed = printProfileCondition(rule, columns, { zone: this.#zone, dt: partition.dt });
+        if (!printed.ok) throw new QuanrenError('invalid_rule', printed.reason);
+        const from = `FROM read_parquet($file, hive_partitioning = false) WHERE ${printed.condition}`;
         const [count] = await session.rows(`SELECT count(*) AS users ${from}`, { file }, deadlineMs);
         const sample = await session.rows(
           `SELECT uid ${from} LIMIT $sampleSize`,
@@ -145,26 +146,45 @@ export class Warehouse implements WarehouseService {
           userCount: Number(count?.users),
           sampleUids: sample.map(({ uid }) => String(uid)),
         };
-      });
-    });
+      }),
+    );
   }
 
   /**
    * The wide table's row of a user, null for a user who is not in it; by default of the newest partition. Throws
-   * `not_found` where there is no such partition.
+   * `not_found` where there is no such partition, `invalid_rule` where a tag of `rule` cannot be read from it.
    */
-  async readUserRow(uid: string, dt?: string): Promise<UserRow | null> {
-    return this.files.readProfiles(dt, async (partition) => {
-      const [found] = await this.session((session) =>
-        session.rows(
-          `SELECT ${TAG_COLUMNS.map((column) => `CAST(${column} AS VARCHAR) AS ${column}`).join(', ')}
-          FROM read_parquet($file, hive_partitioning = false) WHERE uid = $uid`,
-          { file: partition.file, uid },
-        ),
-      );
-      if (found === undefined) return null;
-      const columns = new Map(TAG_COLUMNS.map((column) => [column, found[column] as string | null]));
-      return { uid, dt: partition.dt, columns };
+  async readUserRow(
+    uid: string,
+    { dt, rule }: { readonly dt?: string | undefined; readonly rule?: CheckedRule } = {},
+  ): Promise<UserRow | null> {
+    return this.files.readProfiles(dt, (partition) =>
+      this.session(async (session) => {
+        const { file } = partition;
+        const unreadable =
+          rule === undefined ? [] : findUnreadableTags(rule, await readProfileColumns(session, file));
+        if (unreadable.length > 0) throw new QuanrenError('invalid_rule', unreadable.join(' '));
+        const [found] = await session.rows(
+          `SELECT CAST(COLUMNS(*) AS VARCHAR) FROM read_parquet($file, hive_partitioning = false)
+          WHERE uid = $uid`,
+          { file, uid },
+        );
+        if (found === undefined) return null;
+        const columns = new Map(Object.entries(found) as [string, string | null][]);
+        return { uid, dt: partition.dt, columns };
+      }),
+    );
+  }
+
+  /**
+   * A sentence if the newest partition has the tag's column with a type other than the declared one; null otherwise,
+   * and before the first load.
+   */
+  async findTypeConflict(tag: Tag): Promise<string | null> {
+    if ((await this.newestDt()) === null) return null;
+    return this.files.readProfiles(undefined, async ({ file }) => {
+      const columns = await this.session((session) => readProfileColumns(session, file));
+      return findTypeConflict(tag, columns) ?? null;
     });
   }
 

@@ -38,7 +38,7 @@ export function addExplainRoute(app: App, { catalog, warehouse }: PlatformServic
           crowdCode: Code,
           dt: Type.Optional(Dt),
         }),
-        response: { 200: ExplainView, ...problems('400', '404') },
+        response: { 200: ExplainView, ...problems('400', '404', '422') },
       },
     },
     async ({ query }): Promise<Static<typeof ExplainView>> => {
@@ -48,7 +48,7 @@ export function addExplainRoute(app: App, { catalog, warehouse }: PlatformServic
       const environment = await catalog.ruleEnvironment();
       const checked = new RuleChecker(environment).checkCrowd(crowdCode);
       if (!checked.ok) throw new Error(`the catalog holds a rule with errors: ${crowdCode}`);
-      const row = await warehouse.readUserRow(uid, query.dt);
+      const row = await warehouse.readUserRow(uid, { dt: query.dt, rule: checked.value });
       if (row === null) {
         throw new QuanrenError('not_found', `The wide table has no user '${uid}' for that date.`);
       }

@@ -1,17 +1,27 @@
 /** Tags: list, get, put, delete. If-Match is honoured where it is sent. */
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { Catalog } from '../../../catalog/catalog.js';
-import type { TagChange } from '../../../catalog/tags.js';
+import { requireValidTag, type TagChange } from '../../../catalog/tags.js';
+import type { TagDefinition } from '../../../catalog/types.js';
+import { QuanrenError } from '../../../errors/quanren-error.js';
+import { createDiagnostic } from '../../../rules/index.js';
 import type { App } from '../../http/app-types.js';
 import { nameOf } from '../../http/authentication.js';
 import { CODE_KEY, toPageRequest, toPageView } from '../../http/paging.js';
 import { expectVersion, readPrecondition, toEntityTag } from '../../http/preconditions.js';
 import { BODY_PROBLEMS, PagingProperties, pageOf, problems } from '../../http/schemas.js';
+import type { PlatformServices } from '../../services.js';
 import { findOrUndefined } from '../find-or-undefined.js';
 import { TagBody, TagFilter, TagParams, TagView, toTagDefinition, toTagView } from './tag-schemas.js';
 
-export function addTagRoutes(app: App, catalog: Catalog): void {
+export function addTagRoutes(app: App, { catalog, warehouse }: PlatformServices): void {
+  const requireReadable = async (definition: TagDefinition): Promise<void> => {
+    const conflict = await warehouse.findTypeConflict(requireValidTag(definition));
+    if (conflict === null) return;
+    const hint = 'Declare the type that the column has.';
+    const diagnostics = [createDiagnostic('invalid_tag', '/sourceType', conflict, hint)];
+    throw new QuanrenError('invalid_tag', conflict, { extra: { diagnostics } });
+  };
   const changeOf = async (request: FastifyRequest, tagCode: string): Promise<TagChange> => {
     const precondition = readPrecondition(request.headers);
     const principal = nameOf(request);
@@ -68,7 +78,9 @@ export function addTagRoutes(app: App, catalog: Catalog): void {
     async (request, reply) => {
       const { tagCode } = request.params;
       const change = await changeOf(request, tagCode);
-      const { tag, isNew } = await catalog.tags.save(toTagDefinition(tagCode, request.body), change);
+      const definition = toTagDefinition(tagCode, request.body);
+      await requireReadable(definition);
+      const { tag, isNew } = await catalog.tags.save(definition, change);
       reply.code(isNew ? 201 : 200).header('ETag', toEntityTag(tag.version));
       return toTagView(tag);
     },

@@ -141,6 +141,38 @@ test('preview, run and explain agree', async () => {
   assert.ok(readdirSync(path.join(api.folder, 'exports')).length > 0);
 });
 
+test('a tag is held against the wide table when it is saved, and when a rule on it is previewed or explained', async () => {
+  const number = { tagName: 'n', tagType: 'numeric', sourceField: 'uid', sourceType: 'INTEGER' };
+  const refused = await api.ask('PUT /tags/uid_number', { body: number });
+  assert.equal(refused.status, 422);
+  const [diagnostic] = refused.json.diagnostics as Record<string, unknown>[];
+  assert.deepEqual([diagnostic?.code, diagnostic?.pointer], ['invalid_tag', '/sourceType']);
+  assert.equal(
+    diagnostic?.message,
+    'The tag uid_number is declared as INTEGER, and its column uid in dws.user_profile_wide is VARCHAR.',
+  );
+  const text = { tagName: 't', tagType: 'enum', sourceField: 'uid', sourceType: 'VARCHAR(512)' };
+  assert.equal((await api.ask('PUT /tags/uid_text', { body: text })).status, 201);
+  const first = { tag_code: 'uid_text', op: '=', value: '00004' };
+  assert.equal((await api.ask('POST /rules/preview', { body: { rule: first } })).json.userCount, 1);
+  await api.ask('PUT /crowds/first', { body: { crowdName: 'First', rule: first } });
+  assert.equal((await api.ask('GET /explain?uid=00004&crowdCode=first')).json.isMatch, true);
+  assert.equal((await api.ask('DELETE /crowds/first', { headers: { 'if-match': '"1"' } })).status, 204);
+
+  // What lies elsewhere may have the type it has there, and rules on it may be saved: they are not for offline runs.
+  const online = { ...number, sourceField: null, calculationType: 'realtime' };
+  assert.equal((await api.ask('PUT /tags/clicks', { body: online })).status, 201);
+  const rule = { tag_code: 'clicks', op: '>', value: 3 };
+  assert.equal((await api.ask('PUT /crowds/clickers', { body: { crowdName: 'C', rule } })).status, 201);
+  const preview = await api.ask('POST /rules/preview', { body: { rule } });
+  const explained = await api.ask('GET /explain?uid=00004&crowdCode=clickers');
+  for (const answer of [preview, explained]) {
+    assert.deepEqual([answer.status, answer.json.code], [422, 'invalid_rule']);
+    assert.match(String(answer.json.detail), /^The tag clicks is computed in real time/);
+  }
+  assert.equal((await api.ask('DELETE /crowds/clickers', { headers: { 'if-match': '"1"' } })).status, 204);
+});
+
 test('several crowds run in one batch; a paused one is refused', async () => {
   await api.ask('PUT /crowds/once', {
     body: { crowdName: 'Once', rule: { tag_code: 'purchase_count', op: '=', value: 1 } },

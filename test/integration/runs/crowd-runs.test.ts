@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { migrate } from '../../../catalog/migrate.js';
+import type { TagDefinition } from '../../../catalog/types.js';
 import { DEMO_CROWDS } from '../../../platform/demo/crowds.js';
 import { listMembershipFiles } from '../../../platform/runs/membership-file.js';
+import { RuleChecker } from '../../../rules/index.js';
 import { LATENESS_BOUND_MS } from '../../../stores/membership-store.js';
-import { crowdDefinition, TEST_ZONE } from '../../support/catalog.js';
+import { crowdDefinition, inCrowd, TEST_ZONE, tagDefinition } from '../../support/catalog.js';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 import {
   openRunPlatform,
@@ -178,24 +180,83 @@ test('paused crowds are refused by name, and left out of a run of all', () =>
     await assert.rejects(runCrowds(platform, '2020-01-01', ['grown']), { code: 'not_found' });
   }));
 
-test('a rule over a column that the wide table lacks fails alone, with the reason', () =>
+/** Tags that the wide table cannot answer, and the sentences that say why. */
+const UNREADABLE: readonly [code: string, definition: Partial<TagDefinition>, reason: string][] = [
+  [
+    'shoe_size',
+    {},
+    'The tag shoe_size is declared as INTEGER in the column shoe_size, which dws.user_profile_wide does not have.',
+  ],
+  [
+    'uid_number',
+    { sourceField: 'uid', sourceType: 'BIGINT' },
+    'The tag uid_number is declared as BIGINT, and its column uid in dws.user_profile_wide is VARCHAR.',
+  ],
+  [
+    'narrow',
+    { sourceField: 'age', sourceType: 'SMALLINT' },
+    'The tag narrow is declared as SMALLINT, and its column age in dws.user_profile_wide is INTEGER.',
+  ],
+  [
+    'few_digits',
+    { sourceField: 'total_spent', sourceType: 'DECIMAL(10,3)' },
+    'The tag few_digits is declared as DECIMAL(10,3), and its column total_spent in dws.user_profile_wide is DECIMAL(10,2).',
+  ],
+  [
+    'elsewhere',
+    { sourceField: 'age', sourceTable: 'dws.other' },
+    'The tag elsewhere lies in the table dws.other: what is computed offline reads dws.user_profile_wide only.',
+  ],
+  [
+    'at_once',
+    { sourceField: 'age', calculationType: 'realtime' },
+    'The tag at_once is computed in real time: what is computed offline cannot read it.',
+  ],
+];
+
+test('a crowd on a tag that the wide table cannot answer fails alone, with the reason', () =>
   withPlatform({}, async (platform) => {
     await prepare(platform);
-    const tag = {
-      ...(await platform.catalog.tags.get('age')),
-      tagCode: 'shoe_size',
-      sourceField: 'shoe_size',
+    const { catalog } = platform;
+    const change = { principal: 'test', expected: 'absent' } as const;
+    for (const [code, definition] of UNREADABLE) {
+      await catalog.tags.save(tagDefinition(code, definition), change);
+      const rule = { tag_code: code, op: '>', value: 40 };
+      await catalog.crowds.save(`of_${code}`, crowdDefinition(rule), change);
+    }
+    // Wider than the column, or without a table: that is no contradiction.
+    const wide = { sourceField: 'age', sourceType: 'BIGINT', sourceTable: null };
+    await catalog.tags.save(tagDefinition('wide', wide), change);
+    const rules = {
+      by_another: inCrowd('of_uid_number'),
+      grown_too: { tag_code: 'wide', op: '>', value: 40 },
     };
-    await platform.catalog.tags.save(tag, { principal: 'test', expected: 'absent' });
-    const rule = { tag_code: 'shoe_size', op: '>', value: 40 };
-    await platform.catalog.crowds.save('big_feet', crowdDefinition(rule), {
-      principal: 'test',
-      expected: 'absent',
-    });
+    for (const [code, rule] of Object.entries(rules))
+      await catalog.crowds.save(code, crowdDefinition(rule), change);
+
     const runs = await runCrowds(platform, NEWER);
-    const states = Object.fromEntries(runs.map((run) => [run.crowdCode, run.status]));
-    assert.deepEqual(states, { big_feet: 'failed', grown: 'committed' });
-    assert.match(runs.find(({ crowdCode }) => crowdCode === 'big_feet')?.error ?? '', /shoe_size/);
+    const outcome = Object.fromEntries(runs.map((run) => [run.crowdCode, run.error ?? run.status]));
+    const reasons = Object.fromEntries(UNREADABLE.map(([code, , reason]) => [`of_${code}`, reason]));
+    assert.deepEqual(outcome, {
+      ...reasons,
+      by_another: reasons.of_uid_number,
+      grown: 'committed',
+      grown_too: 'committed',
+    });
+    const grown = await storeMembers(platform.store, 'grown');
+    assert.ok(grown.length > 0);
+    assert.deepEqual(await storeMembers(platform.store, 'grown_too'), grown);
+
+    // Preview and explanation say the same.
+    const checker = new RuleChecker(await catalog.ruleEnvironment());
+    for (const [code, , message] of UNREADABLE) {
+      const checked = checker.checkCrowd(`of_${code}`);
+      assert.ok(checked.ok);
+      const refusal = { code: 'invalid_rule', message };
+      await assert.rejects(platform.warehouse.previewRule(checked.value, { dt: NEWER }), refusal);
+      const asked = { dt: NEWER, rule: checked.value };
+      await assert.rejects(platform.warehouse.readUserRow('syn_00000001', asked), refusal);
+    }
   }));
 
 test('a run that fails while it writes leaves nothing behind that the next run does not put right', async () => {
