@@ -6,7 +6,7 @@ import { includes } from '../ranges.js';
 import { getZone } from '../zone.js';
 import { knownLocalTimes, localTimesOf } from './local-time.js';
 
-/** Zones with their transitions of 1940 to 2040: gaps and overlaps at midnight, of half an hour, of a whole day. */
+/** Gaps and overlaps at midnight and across it, of half an hour, of odd seconds, of a whole day either way. */
 const ZONES = [
   'Asia/Shanghai',
   'America/New_York',
@@ -18,9 +18,13 @@ const ZONES = [
   'America/Havana',
   'Africa/Casablanca',
   'UTC',
+  'America/St_Johns',
+  'Asia/Manila',
+  'America/Juneau',
+  'Africa/Monrovia',
 ];
-const FROM_SECONDS = Date.UTC(1940, 0) / 1000;
-const TO_SECONDS = Date.UTC(2040, 0) / 1000;
+const FROM_SECONDS = Date.UTC(1800, 0) / 1000;
+const TO_SECONDS = Date.UTC(2110, 0) / 1000;
 
 for (const name of ZONES) {
   test(`wall-clock times of a set of moments: ${name}`, () => {

@@ -47,9 +47,11 @@ export async function openDuckdb(dialect: Dialect = duckdb): Promise<SqlEngine> 
         appender.endRow();
       }
       appender.closeSync();
-      const casts = columns.map(
-        ({ tag, sqlType }, index) => `CAST(c${index} AS ${sqlType}) AS ${duckdb.identifier(tag.sourceField)}`,
-      );
+      // Postgres has a NaN among decimals, which is no value; here there is none in its place.
+      const casts = columns.map(({ tag, sqlType }, index) => {
+        const raw = isDecimal(tag) ? `NULLIF(c${index}, 'NaN')` : `c${index}`;
+        return `CAST(${raw} AS ${sqlType}) AS ${duckdb.identifier(tag.sourceField)}`;
+      });
       await connection.run(
         `CREATE OR REPLACE TABLE ${TABLE} AS SELECT ${[`CAST(${NUMBER} AS INTEGER) AS ${NUMBER}`, ...casts].join(', ')} FROM texts`,
       );
@@ -82,6 +84,8 @@ async function runInTime(connection: DuckDBConnection, sql: string) {
   }
 }
 
+/** It takes digits for numbers and looks past punctuation, so that the order of texts is not that of code points. */
+const COLLATION = 'adverse';
 const TRUTH_LETTERS: Readonly<Record<string, Truth>> = { t: true, f: false, n: null };
 
 /** On a server that the caller has started, and stops. */
@@ -93,6 +97,7 @@ export async function openPostgres(server: TestPostgres, dialect: Dialect = post
   });
   await client.connect();
   await client.query('SET jit = off');
+  await client.query(`CREATE COLLATION ${COLLATION} (provider = icu, locale = 'und-u-kn-true-ka-shifted')`);
   return {
     dialect,
     load: async (columns, rows) => {
@@ -100,7 +105,10 @@ export async function openPostgres(server: TestPostgres, dialect: Dialect = post
       const types = columns.map(({ sqlType }) => (sqlType === 'TINYINT' ? 'SMALLINT' : sqlType));
       const names = columns.map(({ tag }) => postgres.identifier(tag.sourceField));
       const arrays = columns.map((_, index) => `$${index + 1}::text[]`);
-      const casts = columns.map((_, index) => `CAST(c${index} AS ${types[index]}) AS ${names[index]}`);
+      const casts = columns.map(({ tag }, index) => {
+        const collation = tag.column.kind === 'text' ? ` COLLATE ${COLLATION}` : '';
+        return `CAST(c${index} AS ${types[index]})${collation} AS ${names[index]}`;
+      });
       await client.query(
         `CREATE TABLE ${TABLE} AS SELECT ${[NUMBER, ...casts].join(', ')} FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS texts(${[...columns.map((_, index) => `c${index}`), NUMBER].join(', ')})`,
         columns.map(({ tag }) => rows.map((row) => row.get(tag.code) ?? null)),
@@ -124,6 +132,10 @@ export async function openPostgres(server: TestPostgres, dialect: Dialect = post
     query: async (sql) => (await client.query({ text: sql, rowMode: 'array' })).rows,
     stop: () => client.end(),
   };
+}
+
+function isDecimal({ column }: Tag): boolean {
+  return column.kind === 'decimal' || column.kind === 'number';
 }
 
 function toTruth(value: unknown): Truth {

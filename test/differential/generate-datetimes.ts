@@ -21,6 +21,9 @@ const STEPS = [
   0n,
   1n,
   -1n,
+  // .5 and .049999: the longer one is the smaller.
+  500_000n,
+  49_999n,
   SECOND,
   -SECOND,
   30n * MINUTE,

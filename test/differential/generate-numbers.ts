@@ -48,7 +48,8 @@ export function generateNumberLiteral(
   range: NumberRange,
   centres: readonly bigint[],
 ): string {
-  const near = beside(random, range, centres);
+  const { unscaled, scale } = beside(random, range, centres);
+  const near = { unscaled: clamp(unscaled, decimalRange(38, scale)), scale };
   if (random.chance(0.75)) return format(near);
   const finer = { unscaled: near.unscaled * 10n + BigInt(random.between(-9, 9)), scale: near.scale + 1 };
   const finest = { unscaled: near.unscaled * 10n ** 12n + 1n, scale: near.scale + 12 };
@@ -66,13 +67,15 @@ function beside(random: Random, { scale }: NumberRange, centres: readonly bigint
 /** The same number written otherwise, as a column of texts may have it. */
 export function respell(random: Random, number: string): string {
   const [, sign = '', rest = number] = /^(-?)(.*)$/.exec(number) ?? [];
-  switch (random.int(6)) {
+  switch (random.int(8)) {
     case 0:
       return `${sign}00${rest}`;
     case 1:
       return rest.includes('.') ? `${number}000` : `${number}.0`;
     case 2:
       return sign === '' && /^[0.]+$/.test(rest) ? `-${rest}` : number;
+    case 4:
+      return `${sign}${'0'.repeat(random.pick([20, 60]))}${rest}`;
     case 3:
       return rest.includes('.') ? `${number}0` : number;
     default:

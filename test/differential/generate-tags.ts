@@ -79,14 +79,14 @@ export function generateTags(random: Random, zone: Zone, anchor: Anchor): readon
     {
       type: 'numeric',
       sqlType: `DECIMAL(${precision}, ${scale})`,
-      ...numbers(random, decimalRange(precision, scale)),
+      ...decimals(random, precision, scale),
     },
-    { type: 'numeric', sqlType: 'DECIMAL(10, 2)', ...numbers(random, decimalRange(10, 2)) },
-    { type: 'numeric', sqlType: 'DECIMAL(38, 38)', ...numbers(random, decimalRange(38, 38)) },
-    { type: 'numeric', sqlType: 'DECIMAL(38, 0)', ...numbers(random, decimalRange(38, 0)) },
+    { type: 'numeric', sqlType: 'DECIMAL(10, 2)', ...decimals(random, 10, 2) },
+    { type: 'numeric', sqlType: 'DECIMAL(38, 38)', ...decimals(random, 38, 38) },
+    { type: 'numeric', sqlType: 'DECIMAL(38, 0)', ...decimals(random, 38, 0) },
     // DuckDB makes DECIMAL(18, 3) of it.
-    { type: 'numeric', sqlType: 'DECIMAL', ...numbers(random, decimalRange(18, 3)) },
-    { type: 'numeric', sqlType: text(), ...numberTexts(random) },
+    { type: 'numeric', sqlType: 'DECIMAL', ...decimals(random, 18, 3) },
+    ...[0, 1].map(() => ({ type: 'numeric' as const, sqlType: text(), ...numberTexts(random) })),
     { type: 'boolean', sqlType: 'BOOLEAN', ...booleans(random, ['true', 'false']) },
     {
       type: 'boolean',
@@ -140,23 +140,24 @@ export function generateTags(random: Random, zone: Zone, anchor: Anchor): readon
         NATIVE_EXTREMES.map((text) => text.replace(/\d$/, '$&+00:00')),
       ),
     },
-    {
-      type: 'datetime',
+    // One of them with few moments, so that values and literals differ in little but how they are written.
+    ...[place, near(random.pick(place.moments))].map((where) => ({
+      type: 'datetime' as const,
       format: 'instant',
       sqlType: text(),
-      ...moments(place, (micros) => writeMoment(random, micros, zone), NOT_INSTANTS),
-    },
+      ...moments(where, (micros) => writeMoment(random, micros, zone), NOT_INSTANTS),
+    })),
     {
       type: 'datetime',
       format: 'instant:epoch_seconds',
       sqlType: text(),
-      ...epochs(place, 1_000_000n, NOT_EPOCHS),
+      ...zeroPadded(random, epochs(place, 1_000_000n, NOT_EPOCHS)),
     },
     {
       type: 'datetime',
       format: 'instant:epoch_millis',
       sqlType: text(),
-      ...epochs(place, 1_000n, NOT_EPOCHS),
+      ...zeroPadded(random, epochs(place, 1_000n, NOT_EPOCHS)),
     },
     ...[1_000_000n, 1_000n].flatMap((microsPerUnit) =>
       [8, 16, 32].map((bits): Draft => {
@@ -244,6 +245,11 @@ function numbers(random: Random, range: NumberRange): Values {
   };
 }
 
+function decimals(random: Random, precision: number, scale: number): Values {
+  const { literal, raw } = numbers(random, decimalRange(precision, scale));
+  return { literal, raw: () => (random.chance(0.05) ? 'NaN' : raw()) };
+}
+
 function numberTexts(random: Random): Values {
   const scale = random.pick([0, 2, 10, 37, 38]);
   const values = numbers(random, decimalRange(38, scale));
@@ -301,6 +307,12 @@ function wallClock({ random, zone }: Place): (micros: bigint) => string {
     // The years 0000 and 10000 are written differently by each engine.
     return formatLocal(isInstant(local) ? local : micros);
   };
+}
+
+/** At times with zeros before the number that say nothing. */
+function zeroPadded(random: Random, { literal, raw }: Values): Values {
+  const zeros = () => (random.chance(0.2) ? '0'.repeat(random.pick([1, 20])) : '');
+  return { literal, raw: () => raw().replace(/^(-?)([0-9])/, `$1${zeros()}$2`) };
 }
 
 function epochs(place: Place, microsPerUnit: bigint, junk: readonly string[], bits = 64): Values {

@@ -130,7 +130,7 @@ export class WorldGenerator {
         return { tagCode: tag.code, op, values: values(2) };
       case 'IN':
       case 'NOT IN':
-        return { tagCode: tag.code, op, values: values(random.chance(0.03) ? 150 : random.between(1, 5)) };
+        return { tagCode: tag.code, op, values: values(random.chance(0.1) ? 150 : random.between(1, 5)) };
       default:
         return { tagCode: tag.code, op, values: values(1) };
     }
