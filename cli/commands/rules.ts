@@ -60,7 +60,8 @@ type GoodRule = Extract<LoadedRule, { ok: true }> & { readonly resolved: Resolve
 
 const INPUTS = `
 RULE   a file with one rule in JSON, or with many, one a line; - is standard input
-TAGS   a file with a JSON array of tag_metadata rows (tag_code, tag_type, source_field, value_format, source_type)
+TAGS   a file with a JSON array of tag_metadata rows (tag_code, tag_type, source_field, value_format, source_type);
+       docs/rules.md has their values, and the whole language
 CROWDS a file with a JSON object from crowd code to rule`;
 const FAULTS = `
 A rule's errors go to standard error: file:line pointer code message — hint.`;
