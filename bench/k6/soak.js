@@ -1,17 +1,19 @@
 // Hours at a modest rate, for leaks and drift: k6 run -e RATE=500 -e DURATION=4h bench/k6/soak.js
-// Watch beside it: process memory, quanren_gateway_event_loop_lag_seconds, worker_restarts_total.
-import { match, thresholds } from './match.js';
+// Watch beside it: the memory of the gateway's processes, quanren_gateway_event_loop_lag_seconds, and
+// quanren_gateway_worker_restarts_total, which must not move.
+import { match, thresholdsFor, usersFor } from './match.js';
+
+const RATE = Number(__ENV.RATE || 300);
 
 export const options = {
-  thresholds: { ...thresholds, http_req_duration: ['p(99)<5', 'p(99.9)<25', 'max<1000'] },
+  thresholds: { ...thresholdsFor(), http_req_duration: ['p(99)<5', 'p(99.9)<25', 'max<1000'] },
   scenarios: {
     soak: {
       executor: 'constant-arrival-rate',
-      rate: Number(__ENV.RATE || 300),
+      rate: RATE,
       timeUnit: '1s',
       duration: __ENV.DURATION || '1h',
-      preAllocatedVUs: 30,
-      maxVUs: 100,
+      preAllocatedVUs: usersFor(RATE),
     },
   },
 };
