@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { Agent, fetch } from 'undici';
 import { createApiKey } from '../../auth/api-keys.js';
 import { createCertificate } from '../support/certificate.js';
+import { AUDIENCE, ISSUER, keySetOf, makeSigner, signToken } from '../support/tokens.js';
 import { Quanren } from './quanren-process.js';
 
 const quanren = await Quanren.create(1);
@@ -24,11 +25,15 @@ function write(name: string, text: string): string {
 
 const operator = createApiKey('operator', ['crowds:run', 'read', 'match:read']);
 const reader = createApiKey('reader', ['read']);
+const signer = await makeSigner('ES256', 'k');
 const certFile = write('cert.pem', cert);
 const SECURE = {
   QUANREN_TLS_CERT_FILE: certFile,
   QUANREN_TLS_KEY_FILE: write('key.pem', key),
   QUANREN_AUTH_API_KEYS_FILE: write('api-keys.json', JSON.stringify([operator.entry, reader.entry])),
+  QUANREN_AUTH_JWKS: write('jwks.json', await keySetOf(signer)),
+  QUANREN_AUTH_ISSUER: ISSUER,
+  QUANREN_AUTH_AUDIENCE: AUDIENCE,
   QUANREN_PLATFORM_HOST: '0.0.0.0',
   QUANREN_GATEWAY_HOST: '0.0.0.0',
 };
@@ -72,6 +77,16 @@ test('beyond loopback with TLS and authentication', { timeout: 120_000 }, async 
     );
   });
 
+  await t.test('both take a token of the issuer, each for its own scopes', async () => {
+    const app = await signToken(signer, { scope: 'match:read' });
+    const match = '/match?uid=00020&crowdCode=lapsed_premium_users';
+    assert.equal((await ask(gateway, match, app)).json.isMatch, true);
+    assert.equal((await ask(platform, '/crowds', app)).status, 403);
+    const auditor = await signToken(signer, { scope: 'read' });
+    assert.equal((await ask(gateway, match, auditor)).status, 403);
+    assert.equal((await ask(platform, '/crowds', auditor)).status, 200);
+  });
+
   await t.test(
     'a command shows its key over TLS; without one, or without trust, it says what to do',
     async () => {
@@ -90,13 +105,23 @@ test('beyond loopback with TLS and authentication', { timeout: 120_000 }, async 
   );
 });
 
-test('without authentication it does not listen beyond loopback, and says which setting says otherwise', async () => {
-  const { QUANREN_AUTH_API_KEYS_FILE: _, ...open } = TRUSTING;
+test('a mistake in the settings of TLS, authentication or addresses is told by name, and nothing is left', async () => {
   const other = await Quanren.create(1);
+  const { QUANREN_AUTH_API_KEYS_FILE: _keys, QUANREN_AUTH_JWKS: _jwks, ...open } = SECURE;
+  const cases: [Record<string, string>, RegExp][] = [
+    [open, /0\.0\.0\.0 is refused because authentication is off.*QUANREN_UNSAFE_LISTEN_WITHOUT_AUTH_AND_TLS/],
+    [{ ...SECURE, QUANREN_TLS_CERT_FILE: `${certFile}.none` }, /QUANREN_TLS_CERT_FILE names .*ENOENT/],
+    [{ ...SECURE, QUANREN_AUTH_JWKS: certFile }, /QUANREN_AUTH_JWKS names .*no JSON Web Key Set/],
+    [{ QUANREN_GATEWAY_HOST: '192.0.2.1' }, /192\.0\.2\.1 is refused/],
+    [{ ...SECURE, QUANREN_GATEWAY_HOST: '192.0.2.1' }, /QUANREN_GATEWAY_HOST is 192\.0\.2\.1/],
+  ];
   try {
-    const refused = await other.command(['start'], { ...open, QUANREN_DEMO: 'false' }).end();
-    assert.notEqual(refused.code, 0);
-    assert.match(refused.stderr + refused.stdout, /QUANREN_UNSAFE_LISTEN_WITHOUT_AUTH_AND_TLS/);
+    for (const [environment, message] of cases) {
+      const refused = await other.command(['start'], { ...environment, QUANREN_DEMO: 'false' }).end();
+      assert.equal(refused.code, 3, refused.stderr);
+      assert.match(refused.stderr, message);
+      assert.deepEqual([...other.processes().values()], []);
+    }
   } finally {
     await other.remove();
   }
