@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { loadSettings } from '../../config/settings.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
-import { type Diagnostic, formatDiagnostic } from '../../rules/index.js';
+import { type Diagnostic, formatDiagnostic, JsonSyntaxError, lineAt, parseJson } from '../../rules/index.js';
 import type { PlatformClient } from '../platform-client.js';
 import { withPlatform } from '../platform-stack.js';
 import { readText } from '../text-input.js';
@@ -66,6 +66,7 @@ Example:
     .addHelpText('after', '\nExample:\n  quanren crowd preview rule.json --dt 1998-06-30')
     .action(async (rule: string, options: { dt?: string; json?: true }) => {
       const text = await readText(rule);
+      requireJson(rule, text);
       await withPlatform(loadSettings(process.env), (client) => preview(client, text, options));
     });
 }
@@ -109,6 +110,20 @@ function describe({ crowdCode, dt, counts, updatesStore, error }: RunAnswer): st
   return updatesStore === false
     ? `${size}; a newer date is in force, so only the table was written`
     : `${size}, ${counts.entered} entered, ${counts.left} left`;
+}
+
+/** Throws `bad_request` with the place in the file: the platform would tell of a place in what it was sent. */
+function requireJson(file: string, text: string): void {
+  try {
+    parseJson(text);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw new QuanrenError(
+      'bad_request',
+      `${file} is not JSON: in line ${lineAt(text, error.offset)}, ${error.message}.`,
+      { cause: error },
+    );
+  }
 }
 
 /** The rule's text travels as it is: numbers keep all their digits. */

@@ -2,10 +2,15 @@
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { JsonSyntaxError, type JsonValue, lineAt, parseJson } from '../../rules/index.js';
 
+/** The member of a body whose text is read by the rule language: that tells of keys given twice itself, with the rest. */
+const RULE = 'rule';
+
 /** Throws `bad_request` for what is not JSON, and for a key given twice: readers differ in which they take. */
 export function parseBody(text: string): unknown {
   try {
-    return toPlain(parseJson(text));
+    const body = parseJson(text);
+    refuseRepeatedKeys(body);
+    return toPlain(body);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
     const line = lineAt(text, error.offset);
@@ -21,18 +26,22 @@ function toPlain(value: JsonValue): unknown {
       return Number(value.text);
     case 'array':
       return value.items.map(toPlain);
-    case 'object': {
-      const entries = value.members.map(({ key, value: member }) => [key, toPlain(member)] as const);
-      const seen = new Set<string>();
-      for (const [key] of entries) {
-        if (seen.has(key))
-          throw new QuanrenError('bad_request', `The body has the key '${key}' twice in one object.`);
-        seen.add(key);
-      }
-      return Object.fromEntries(entries);
-    }
+    case 'object':
+      return Object.fromEntries(value.members.map(({ key, value: member }) => [key, toPlain(member)]));
     default:
       return value.value;
+  }
+}
+
+function refuseRepeatedKeys(value: JsonValue, isBody = true): void {
+  if (value.kind === 'array') for (const item of value.items) refuseRepeatedKeys(item, false);
+  if (value.kind !== 'object') return;
+  const seen = new Set<string>();
+  for (const { key, value: member } of value.members) {
+    if (seen.has(key))
+      throw new QuanrenError('bad_request', `The body has the key '${key}' twice in one object.`);
+    seen.add(key);
+    if (!isBody || key !== RULE) refuseRepeatedKeys(member, false);
   }
 }
 

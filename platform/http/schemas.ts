@@ -54,12 +54,38 @@ export const Problem = Type.Object(
 );
 export type ProblemView = Static<typeof Problem>;
 
+const ProblemReply = {
+  description: 'What went wrong, as problem+json',
+  content: { 'application/problem+json': { schema: Problem } },
+};
+
 /** The problems that a route of the catalog may answer with: those given, and what any of them may. */
 export const problems = <const S extends string>(...statuses: S[]) =>
-  Object.fromEntries(['401', '403', '500', '503', ...statuses].map((status) => [status, Problem])) as Record<
-    S,
-    typeof Problem
-  >;
+  Object.fromEntries(
+    ['401', '403', '500', '503', ...statuses].map((status) => [status, ProblemReply]),
+  ) as Record<S, typeof ProblemReply>;
+
+const header = (description: string) => ({ type: 'string', description }) as const;
+
+/** A reply that carries the version of what it shows. */
+export const versioned = <T extends object>(view: T): T => ({
+  ...view,
+  headers: { ETag: header('The version, as If-Match takes it: "3"') },
+});
+
+/** A reply that says where to follow what was asked for. */
+export const followed = <T extends object>(view: T): T => ({
+  ...view,
+  headers: { Location: header('Where to follow it') },
+});
+
+/** What a change must find; read by `preconditions.ts`. */
+export const PreconditionHeaders = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'The ETag of the version that is to be changed: "3"' }),
+  ),
+  'if-none-match': Type.Optional(Type.String({ description: '* where there must be none yet' })),
+});
 
 /** What a body can do wrong before a route sees it. */
 export const BODY_PROBLEMS = problems('400', '413', '415');

@@ -7,7 +7,15 @@ import type { App } from '../../http/app-types.js';
 import { nameOf } from '../../http/authentication.js';
 import { CODE_KEY, NUMBER_KEY, toPageRequest, toPageView } from '../../http/paging.js';
 import { expectVersion, readPrecondition, toEntityTag } from '../../http/preconditions.js';
-import { BODY_PROBLEMS, Id, PagingProperties, pageOf, problems } from '../../http/schemas.js';
+import {
+  BODY_PROBLEMS,
+  Id,
+  PagingProperties,
+  PreconditionHeaders,
+  pageOf,
+  problems,
+  versioned,
+} from '../../http/schemas.js';
 import { parseCron } from '../../schedule/cron-expression.js';
 import { findOrUndefined } from '../find-or-undefined.js';
 import {
@@ -58,7 +66,7 @@ function addReading(app: App, catalog: Catalog): void {
         summary: 'One crowd',
         tags: ['crowds'],
         params: CrowdParams,
-        response: { 200: CrowdView, ...READ_PROBLEMS },
+        response: { 200: versioned(CrowdView), ...READ_PROBLEMS },
       },
     },
     async ({ params }, reply) => {
@@ -147,7 +155,8 @@ function addSaving(app: App, catalog: Catalog): void {
         tags: ['crowds'],
         params: CrowdParams,
         body: CrowdBody,
-        response: { 200: CrowdView, 201: CrowdView, ...WRITE_PROBLEMS },
+        headers: PreconditionHeaders,
+        response: { 200: versioned(CrowdView), 201: versioned(CrowdView), ...WRITE_PROBLEMS },
       },
     },
     async (request, reply) => {
@@ -177,7 +186,8 @@ function addSaving(app: App, catalog: Catalog): void {
         tags: ['crowds'],
         params: CrowdParams,
         body: RollBackBody,
-        response: { 200: CrowdView, ...WRITE_PROBLEMS },
+        headers: PreconditionHeaders,
+        response: { 200: versioned(CrowdView), ...WRITE_PROBLEMS },
       },
     },
     async (request, reply) => {
@@ -200,6 +210,7 @@ function addSaving(app: App, catalog: Catalog): void {
         summary: 'Delete a crowd that nothing needs; If-Match names the version',
         tags: ['crowds'],
         params: CrowdParams,
+        headers: PreconditionHeaders,
         response: { 204: Type.Null(), ...WRITE_PROBLEMS },
       },
     },
@@ -230,7 +241,7 @@ function addSwitching(app: App, catalog: Catalog): void {
               : 'Make a crowd active again',
           tags: ['crowds'],
           params: CrowdParams,
-          response: { 200: CrowdView, ...BODY_PROBLEMS, ...READ_PROBLEMS },
+          response: { 200: versioned(CrowdView), ...BODY_PROBLEMS, ...READ_PROBLEMS },
         },
       },
       async (request, reply) => {

@@ -13,6 +13,7 @@ import {
   BODY_PROBLEMS,
   body,
   Dt,
+  followed,
   Id,
   Instant,
   nullable,
@@ -23,6 +24,8 @@ import {
 import type { LoadRunner } from './load-runner.js';
 
 const FILE_TYPES = ['text/plain', 'text/csv', 'application/octet-stream'];
+
+const File = Type.Unsafe<unknown>({ description: 'The file itself.' });
 
 const AnyObject = Type.Object({}, { additionalProperties: true });
 
@@ -96,7 +99,7 @@ export async function addLoadRoutes(app: App, catalog: Catalog, loads: LoadRunne
         summary: 'Generate synthetic users, the same for the same seed',
         tags: ['loads'],
         body: SyntheticBody,
-        response: { 202: LoadView, ...BODY_PROBLEMS },
+        response: { 202: followed(LoadView), ...BODY_PROBLEMS },
       },
     },
     async (request, reply) => {
@@ -143,10 +146,10 @@ function addPurchasesRoute(app: App, loads: LoadRunner, toView: ToView): void {
       config: { scope: 'crowds:run' },
       schema: {
         summary: 'Load a purchase file; Location is the load to follow',
-        description: `The body is the file itself, as ${FILE_TYPES.join(', ')}.`,
         tags: ['loads'],
+        body: { content: Object.fromEntries(FILE_TYPES.map((type) => [type, { schema: File }])) },
         querystring: PurchasesQuery,
-        response: { 202: LoadView, ...BODY_PROBLEMS },
+        response: { 202: followed(LoadView), ...BODY_PROBLEMS },
       },
     },
     async (request, reply) => {

@@ -15,6 +15,7 @@ import {
   body,
   Code,
   Dt,
+  followed,
   Id,
   Instant,
   nullable,
@@ -104,7 +105,7 @@ export function addRunRoutes(app: App, { catalog, runs }: PlatformServices, expo
         tags: ['runs'],
         params: Type.Object({ crowdCode: Code }),
         body: OneRunBody,
-        response: { 202: RunView, ...BODY_PROBLEMS, ...problems('404', '409') },
+        response: { 202: followed(RunView), ...BODY_PROBLEMS, ...problems('404', '409') },
       },
     },
     async (request, reply) => {
@@ -124,7 +125,7 @@ export function addRunRoutes(app: App, { catalog, runs }: PlatformServices, expo
         tags: ['runs'],
         body: RunsBody,
         response: {
-          202: Type.Object({ runs: Type.Array(RunView) }),
+          202: followed(Type.Object({ runs: Type.Array(RunView) })),
           ...BODY_PROBLEMS,
           ...problems('404', '409'),
         },

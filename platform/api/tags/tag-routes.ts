@@ -9,7 +9,14 @@ import type { App } from '../../http/app-types.js';
 import { nameOf } from '../../http/authentication.js';
 import { CODE_KEY, toPageRequest, toPageView } from '../../http/paging.js';
 import { expectVersion, readPrecondition, toEntityTag } from '../../http/preconditions.js';
-import { BODY_PROBLEMS, PagingProperties, pageOf, problems } from '../../http/schemas.js';
+import {
+  BODY_PROBLEMS,
+  PagingProperties,
+  PreconditionHeaders,
+  pageOf,
+  problems,
+  versioned,
+} from '../../http/schemas.js';
 import type { PlatformServices } from '../../services.js';
 import { findOrUndefined } from '../find-or-undefined.js';
 import { TagBody, TagFilter, TagParams, TagView, toTagDefinition, toTagView } from './tag-schemas.js';
@@ -53,7 +60,7 @@ export function addTagRoutes(app: App, { catalog, warehouse }: PlatformServices)
         summary: 'One tag',
         tags: ['tags'],
         params: TagParams,
-        response: { 200: TagView, ...problems('400', '404') },
+        response: { 200: versioned(TagView), ...problems('400', '404') },
       },
     },
     async ({ params }, reply) => {
@@ -72,7 +79,13 @@ export function addTagRoutes(app: App, { catalog, warehouse }: PlatformServices)
         tags: ['tags'],
         params: TagParams,
         body: TagBody,
-        response: { 200: TagView, 201: TagView, ...BODY_PROBLEMS, ...problems('409', '412', '422') },
+        headers: PreconditionHeaders,
+        response: {
+          200: versioned(TagView),
+          201: versioned(TagView),
+          ...BODY_PROBLEMS,
+          ...problems('409', '412', '422'),
+        },
       },
     },
     async (request, reply) => {
@@ -94,6 +107,7 @@ export function addTagRoutes(app: App, { catalog, warehouse }: PlatformServices)
         summary: 'Delete a tag that no rule reads',
         tags: ['tags'],
         params: TagParams,
+        headers: PreconditionHeaders,
         response: { 204: Type.Null(), ...BODY_PROBLEMS, ...problems('404', '409', '412') },
       },
     },

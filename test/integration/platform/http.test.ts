@@ -96,6 +96,32 @@ test('the description covers every route, and each names its scope’s failures'
   }
 });
 
+test('the document tells of versions, of what is sent and of how errors look', async () => {
+  interface Operation {
+    readonly parameters?: readonly { readonly in: string; readonly name: string }[];
+    readonly requestBody?: { readonly content: object };
+    readonly responses: Record<string, { readonly headers?: object; readonly content?: object }>;
+  }
+  const { json } = await open.ask('GET /openapi.json');
+  const paths = json.paths as Record<string, Record<string, Operation>>;
+  for (const [path, method] of [
+    ['/crowds/{crowdCode}', 'put'],
+    ['/crowds/{crowdCode}', 'delete'],
+    ['/crowds/{crowdCode}/roll-back', 'post'],
+    ['/tags/{tagCode}', 'put'],
+  ] as const) {
+    const headers = paths[path]?.[method]?.parameters?.filter((each) => each.in === 'header');
+    assert.deepEqual(headers?.map(({ name }) => name).sort(), ['if-match', 'if-none-match'], path);
+  }
+  const { put } = paths['/crowds/{crowdCode}'] ?? {};
+  assert.deepEqual(Object.keys(put?.responses['201']?.headers ?? {}), ['ETag']);
+  for (const status of ['400', '401', '412', '422'])
+    assert.deepEqual(Object.keys(put?.responses[status]?.content ?? {}), ['application/problem+json']);
+  const { post } = paths['/loads/purchases'] ?? {};
+  assert.ok(Object.hasOwn(post?.requestBody?.content ?? {}, 'application/octet-stream'));
+  assert.deepEqual(Object.keys(post?.responses['202']?.headers ?? {}), ['Location']);
+});
+
 test('credentials: 401 without, 403 without the scope, and the name in the audit', async () => {
   const scopes: Record<string, readonly Scope[]> = { reader: ['read'], writer: ['read', 'tags:write'] };
   const authenticator: Authenticator = {

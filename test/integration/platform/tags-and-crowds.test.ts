@@ -124,6 +124,12 @@ test('a rule with errors: all diagnostics inside the problem', async () => {
   assert.equal(refused.headers['content-type'], 'application/problem+json');
   const twice = await api.ask('PUT /crowds/broken', { text: '{"crowdName":"x","crowdName":"y","rule":{}}' });
   assert.equal(twice.status, 400);
+  const within = '{"crowdName":"x","rule":{"tag_code":"nope","op":"=","op":">","value":null}}';
+  const twiceInRule = await api.ask('PUT /crowds/broken', { text: within });
+  assert.equal(twiceInRule.status, 422);
+  assert.ok(codes(twiceInRule).includes('unknown_tag'));
+  const diagnostics = twiceInRule.json.diagnostics as { code: string; pointer: string }[];
+  assert.equal(diagnostics.find(({ code }) => code === 'duplicate_key')?.pointer, '/op');
   const preview = await api.ask('POST /rules/preview', { body: { rule } });
   assert.deepEqual([preview.status, codes(preview)], [422, ['unknown_tag', 'unknown_operator']]);
 });
