@@ -46,8 +46,11 @@ export interface RunRepository {
   /** Makes a run running, with a change time greater than any of its crowd; durable when it resolves. */
   begin(runId: number, options: BeginOptions): Promise<CrowdRun>;
   reachStep(runId: number, step: string, progress?: { done: number; total: number }): Promise<void>;
-  /** Also sets the crowd's `userCount` and `lastCalcDt` where the run updates the store. Repeating it is harmless. */
-  commit(runId: number, counts: RunCounts): Promise<CrowdRun>;
+  /**
+   * Also sets the crowd's `userCount` and `lastCalcDt` where the run updates the store. Repeating it is harmless.
+   * `exportError` is a sentence for people.
+   */
+  commit(runId: number, counts: RunCounts, exportError?: string): Promise<CrowdRun>;
   /** `error` is a sentence for people. A run already committed stays so. */
   fail(runId: number, error: string): Promise<void>;
 }
@@ -163,7 +166,8 @@ export function createRunRepository(database: Database): RunRepository {
       );
     },
 
-    commit: (runId, counts) => database.change((tx) => commitRun(tx, runId, counts)),
+    commit: (runId, counts, exportError) =>
+      database.change((tx) => commitRun(tx, runId, counts, exportError ?? null)),
 
     async fail(runId, error) {
       await database.query(
@@ -266,7 +270,12 @@ async function beginRun(tx: Queryable, runId: number, options: BeginOptions): Pr
   return toRun(one(row === undefined ? [] : [row]));
 }
 
-async function commitRun(tx: Queryable, runId: number, counts: RunCounts): Promise<CrowdRun> {
+async function commitRun(
+  tx: Queryable,
+  runId: number,
+  counts: RunCounts,
+  exportError: string | null,
+): Promise<CrowdRun> {
   const run = await lockRun(tx, runId);
   if (run.status === 'committed') return run;
   if (run.status !== 'running') {
@@ -275,9 +284,9 @@ async function commitRun(tx: Queryable, runId: number, counts: RunCounts): Promi
   const row = one(
     await tx.query<RunRow>(
       `UPDATE crowd_runs SET status = 'committed', finished_at = CURRENT_TIMESTAMP,
-         entered_count = $2, left_count = $3, total_count = $4, steps_done = NULL, steps_total = NULL
+         entered_count = $2, left_count = $3, total_count = $4, steps_done = NULL, steps_total = NULL, error = $5
        WHERE run_id = $1 RETURNING ${COLUMNS}`,
-      [runId, counts.entered, counts.left, counts.total],
+      [runId, counts.entered, counts.left, counts.total, exportError],
     ),
   );
   if (run.updatesStore) {

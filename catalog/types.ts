@@ -100,6 +100,7 @@ export interface CrowdRun {
   readonly step: string | null;
   readonly progress: { readonly done: number; readonly total: number } | null;
   readonly counts: RunCounts | null;
+  /** Why it failed; of a committed run, why its export did. */
   readonly error: string | null;
   readonly export: ExportRequest | null;
 }

@@ -89,6 +89,10 @@ export const SETTINGS = {
   'warehouse.threads': integer('Threads of DuckDB.', availableParallelism(), 1, 256),
   'platform.host': text('The address that the platform listens on.', '127.0.0.1'),
   'platform.port': port('The port of the platform’s API.', 8081),
+  'platform.exportRoot': text(
+    'Where exports of crowds go; with authentication on they may not leave it. Empty: the folder exports in data.dir.',
+    '',
+  ),
   'gateway.host': text('The address that the match gateway listens on.', '127.0.0.1'),
   'gateway.port': port('The port of the match gateway.', 8080),
   'gateway.metricsPort': port('The port of the gateway’s /metrics, on loopback.', 9464),

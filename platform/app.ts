@@ -37,8 +37,8 @@ export interface PlatformAppOptions {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
   readonly logger: FastifyBaseLogger;
   readonly version: string;
-  /** Where exports go that do not name a folder. */
-  readonly exportFolder: string;
+  /** Absolute: where exports go, and stay where authentication is on. */
+  readonly exportRoot: string;
 }
 
 /** The app, ready to listen or to be asked by `inject`; `close` lets requests in flight finish. */
@@ -78,7 +78,7 @@ export async function buildPlatformApp(options: PlatformAppOptions): Promise<App
   addTagRoutes(app, services);
   addCrowdRoutes(app, services.catalog);
   addPreviewRoute(app, services);
-  addRunRoutes(app, services, options.exportFolder);
+  addRunRoutes(app, services, { root: options.exportRoot, authIsOn: options.authenticator.isOn });
   addExplainRoute(app, services);
   await addLoadRoutes(app, services.catalog, loads);
   addAuditRoutes(app, services.catalog);

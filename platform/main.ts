@@ -78,6 +78,7 @@ async function run(): Promise<void> {
   if (process.connected === false) return stopAll();
   platform = await startPlatform({
     dataDir,
+    exportRoot: path.resolve(settings['platform.exportRoot'] || path.join(dataDir, 'exports')),
     zone: settings['time.zone'],
     connection: connectionToEmbeddedPostgres({ folder: postgresFolder, port: settings['postgres.port'] }),
     host: settings['platform.host'],

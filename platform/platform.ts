@@ -24,6 +24,8 @@ import { Warehouse } from './warehouse/warehouse.js';
 export interface PlatformOptions {
   /** Absolute. */
   readonly dataDir: string;
+  /** Absolute: where exports go. */
+  readonly exportRoot: string;
   /** An IANA name. */
   readonly zone: string;
   readonly connection: PostgresConnection;
@@ -116,7 +118,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       tls: options.tls,
       logger,
       version: options.version,
-      exportFolder: path.join(dataDir, 'exports'),
+      exportRoot: options.exportRoot,
     });
     closers.push(() => app.close());
     const url = await app.listen({ host: options.host, port: options.port });

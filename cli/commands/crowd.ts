@@ -42,12 +42,12 @@ export function addCrowdCommand(program: Command): void {
     .addOption(
       new Option('--export <format>', 'also write a file for each crowd').choices(['csv', 'parquet']),
     )
-    .option('--to <folder>', 'where exports go (default: the platform’s export folder)')
+    .option('--to <folder>', 'where exports go (default: the platform’s export root)')
     .option('--json', 'an array of runs')
     .addHelpText(
       'after',
       `
-Exit code 1 if a run failed.
+Exit code 1 if a run or its export failed. Where authentication is on, exports stay within the platform’s export root\n(the setting platform.exportRoot).
 
 Example:
   quanren crowd run big_spenders_30d premium_users --dt 1998-06-30 --export csv --to /tmp/crowds`,
@@ -95,7 +95,7 @@ async function run(client: PlatformClient, codes: readonly string[], options: Ru
     },
   );
   const runs = [...items].reverse();
-  if (runs.some(({ status }) => status === 'failed')) process.exitCode = 1;
+  if (runs.some(({ error }) => error !== null)) process.exitCode = 1;
   if (options.json) console.log(JSON.stringify(runs));
   else for (const ended of runs) console.log(describe(ended));
 }
@@ -107,9 +107,11 @@ function hasEnded({ status }: RunAnswer): boolean {
 function describe({ crowdCode, dt, counts, updatesStore, error }: RunAnswer): string {
   if (counts === null) return `${crowdCode}: failed. ${error}`;
   const size = `${crowdCode}: ${counts.total} users on ${dt}`;
-  return updatesStore === false
-    ? `${size}; a newer date is in force, so only the table was written`
-    : `${size}, ${counts.entered} entered, ${counts.left} left`;
+  const result =
+    updatesStore === false
+      ? `${size}; a newer date is in force, so only the table was written`
+      : `${size}, ${counts.entered} entered, ${counts.left} left`;
+  return error === null ? result : `${result}. ${error}`;
 }
 
 /** Throws `bad_request` with the place in the file: the platform would tell of a place in what it was sent. */

@@ -2,6 +2,7 @@
  * A crowd's members as files: its table ADS `ads/crowd_uid_<crowd>/dt=<dt>/members.parquet`, and the files it is exported
  * to. All have one column, `uid`, in the order of the wide table.
  */
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { DuckSession } from '../warehouse/duck.js';
 import { makeFolder, publishFile, type WarehouseFiles } from '../warehouse/files.js';
@@ -52,11 +53,8 @@ export async function exportCrowd(
 ): Promise<void> {
   await makeFolder(folder);
   const name = `${crowd.crowdCode}_${crowd.dt}.${format}`;
-  await copyMembers(
-    session,
-    crowd.position,
-    format,
-    path.join(folder, `.${name}.part`),
-    path.join(folder, name),
-  );
+  const temporary = path.join(folder, `.${name}.part`);
+  // What a killed run left there, or a link that someone laid, which would lead the writing elsewhere.
+  await rm(temporary, { force: true });
+  await copyMembers(session, crowd.position, format, temporary, path.join(folder, name));
 }

@@ -5,7 +5,7 @@
  *   1  begin     in the catalog: each run's change time, before anything is written
  *   2  scan      one scan of the wide table for all crowds → the batch's membership file, which never changes: from
  *                here on the members are decided, whatever happens to rules and tables
- *   3  tables    each crowd's ADS table, and its export if one was asked for
+ *   3  tables    each crowd's ADS table; then the exports that were asked for, which may fail without the run
  *   4  compare   with the last committed runs (and with those given up since, which may have written something)
  *   5  store     the changes, in batches; after the store's acknowledgement of each, its messages
  *   6  commit    in the catalog, crowd by crowd
@@ -95,6 +95,7 @@ class BatchExecution {
       { file: file.file },
     );
     const totals = await this.#writeTables(members);
+    const exportErrors = await this.#export(members);
     const differences = await this.#updateStore(
       members.filter(({ run }) => run.updatesStore === true),
       file.crowdCodes.length,
@@ -102,7 +103,7 @@ class BatchExecution {
     for (const { run } of members) {
       const { entered, left } = differences.get(run.crowdCode) ?? { entered: 0, left: 0 };
       const counts: RunCounts = { entered, left, total: totals.get(run.crowdCode) ?? 0 };
-      await catalog.runs.commit(run.runId, counts);
+      await catalog.runs.commit(run.runId, counts, exportErrors.get(run.crowdCode));
       onStep(`commit ${run.crowdCode}`);
     }
     await this.#collect();
@@ -157,11 +158,25 @@ class BatchExecution {
       const total = await writeCrowdTable(this.#session, warehouse.files, { crowdCode, position, dt });
       totals.set(crowdCode, total);
       onStep(`table ${crowdCode}`);
-      if (run.export === null) continue;
-      await exportCrowd(this.#session, { crowdCode, position, dt }, run.export);
-      onStep(`export ${crowdCode}`);
     }
     return totals;
+  }
+
+  /** A sentence for each crowd whose export failed: a full disk over there is no reason to lose the run. */
+  async #export(members: readonly Member[]): Promise<Map<string, string>> {
+    const errors = new Map<string, string>();
+    for (const { run, position } of members) {
+      const { crowdCode, dt } = run;
+      if (run.export === null) continue;
+      try {
+        await exportCrowd(this.#session, { crowdCode, position, dt }, run.export);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        errors.set(crowdCode, `The export to ${run.export.folder} failed: ${reason}`);
+      }
+      this.#tools.onStep(`export ${crowdCode}`);
+    }
+    return errors;
   }
 
   async #updateStore(

@@ -61,7 +61,7 @@ export async function openPlatformApi(
     authenticator,
     logger: pino({ level: 'silent' }),
     version: '0.0.0',
-    exportFolder: path.join(folder, 'exports'),
+    exportRoot: path.join(folder, 'exports'),
   });
   const checkReply = createReplyCheck(app);
   return {

@@ -1,11 +1,8 @@
 /** Runs: ask for one (202, with where to follow it), list, and see how far one is. */
-import { access, constants } from 'node:fs/promises';
-import path from 'node:path';
 import type { FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { isLoopback } from '../../../auth/exposure.js';
-import type { CrowdRun, ExportRequest } from '../../../catalog/types.js';
-import { QuanrenError } from '../../../errors/quanren-error.js';
+import type { CrowdRun } from '../../../catalog/types.js';
 import type { App } from '../../http/app-types.js';
 import { nameOf } from '../../http/authentication.js';
 import { requireDt } from '../../http/dates.js';
@@ -25,7 +22,7 @@ import {
   text,
 } from '../../http/schemas.js';
 import type { PlatformServices, RunRequest } from '../../services.js';
-import { makeFolder } from '../../warehouse/files.js';
+import { type ExportPlace, prepareExportFolder } from './export-folder.js';
 
 const RunStatus = Type.Union([
   Type.Literal('queued'),
@@ -35,7 +32,13 @@ const RunStatus = Type.Union([
 ]);
 const ExportBody = body({
   format: Type.Union([Type.Literal('csv'), Type.Literal('parquet')]),
-  folder: Type.Optional(text(1_000, 1)),
+  folder: Type.Optional(
+    Type.Unsafe<string>({
+      ...text(1_000, 1),
+      description:
+        'Within the export root, by default the root itself; any, where authentication is off and the caller is on the platform’s own machine.',
+    }),
+  ),
 });
 const OneRunBody = Type.Union([
   body({ dt: Type.Optional(Dt), export: Type.Optional(ExportBody) }),
@@ -65,7 +68,7 @@ const RunView = Type.Object({
   step: nullable(Type.String()),
   progress: nullable(Type.Object({ done: Type.Integer(), total: Type.Integer() })),
   counts: nullable(Type.Object({ entered: Type.Integer(), left: Type.Integer(), total: Type.Integer() })),
-  error: nullable(Type.String()),
+  error: nullable(Type.String({ description: 'Why it failed; of a committed run, why its export did.' })),
   export: nullable(Type.Object({ format: Type.String(), folder: Type.String() })),
 });
 
@@ -80,19 +83,34 @@ function toRunView(run: CrowdRun): Static<typeof RunView> {
   };
 }
 
-export function addRunRoutes(app: App, { catalog, runs }: PlatformServices, exportFolder: string): void {
+export interface ExportPolicy {
+  readonly root: string;
+  readonly authIsOn: boolean;
+}
+
+export function addRunRoutes(
+  app: App,
+  { catalog, runs }: PlatformServices,
+  { root, authIsOn }: ExportPolicy,
+): void {
   const start = async (
     request: FastifyRequest,
     crowdCodes: readonly string[],
     wanted: { readonly dt?: string; readonly export?: Static<typeof ExportBody> },
   ): Promise<readonly CrowdRun[]> => {
     const order: RunRequest = { crowdCodes, cause: 'manual', requestedBy: nameOf(request) };
+    const place: ExportPlace = { root, mayLeaveRoot: !authIsOn && isLoopback(request.ip) };
     return runs.start({
       ...order,
       ...(wanted.dt === undefined ? {} : { dt: requireDt(wanted.dt) }),
       ...(wanted.export === undefined
         ? {}
-        : { export: await toExport(request, wanted.export, exportFolder) }),
+        : {
+            export: {
+              format: wanted.export.format,
+              folder: await prepareExportFolder(wanted.export.folder, place),
+            },
+          }),
     });
   };
 
@@ -173,34 +191,4 @@ export function addRunRoutes(app: App, { catalog, runs }: PlatformServices, expo
     },
     async ({ params }) => toRunView(await catalog.runs.get(params.runId)),
   );
-}
-
-/** Someone on another machine does not choose where this one writes; a folder that cannot be written is refused at once. */
-async function toExport(
-  request: FastifyRequest,
-  { format, folder }: Static<typeof ExportBody>,
-  exportFolder: string,
-): Promise<ExportRequest> {
-  if (folder === undefined) return { format, folder: exportFolder };
-  if (!isLoopback(request.ip)) {
-    throw new QuanrenError(
-      'forbidden',
-      'Only a caller on the platform’s own machine may name the export folder.',
-    );
-  }
-  if (!path.isAbsolute(folder)) {
-    throw new QuanrenError('bad_request', 'The export folder must be an absolute path.');
-  }
-  try {
-    await makeFolder(folder);
-    // The slash asks for a folder.
-    await access(`${folder}/`, constants.W_OK | constants.X_OK);
-  } catch (cause) {
-    throw new QuanrenError(
-      'bad_request',
-      `The export folder ${folder} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}. Name another.`,
-      { cause },
-    );
-  }
-  return { format, folder: path.normalize(folder) };
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
 import type { Authenticator } from '../../../auth/authenticator.js';
 import { ANONYMOUS, type Principal, type Scope } from '../../../auth/principal.js';
@@ -123,7 +124,11 @@ test('the document tells of versions, of what is sent and of how errors look', a
 });
 
 test('credentials: 401 without, 403 without the scope, and the name in the audit', async () => {
-  const scopes: Record<string, readonly Scope[]> = { reader: ['read'], writer: ['read', 'tags:write'] };
+  const scopes: Record<string, readonly Scope[]> = {
+    reader: ['read'],
+    writer: ['read', 'tags:write'],
+    runner: ['crowds:run'],
+  };
   const authenticator: Authenticator = {
     isOn: true,
     open: async () => undefined,
@@ -164,6 +169,16 @@ test('credentials: 401 without, 403 without the scope, and the name in the audit
       assert.equal((await api.ask(route, as('reader'))).status, 403, route);
       assert.equal((await api.ask(route)).status, 401, route);
     }
+    // Where people are asked who they are, being on this machine makes nobody its master.
+    for (const folder of [tmpdir(), '../elsewhere']) {
+      const body = { export: { format: 'csv', folder } };
+      const runner = await api.ask('POST /runs', { body, ...as('runner') });
+      assert.deepEqual([runner.status, runner.json.code], [403, 'forbidden']);
+      assert.match(String(runner.json.detail), /platform\.exportRoot/);
+    }
+    // Within it: as far as the partition, of which there is none.
+    const within = { export: { format: 'csv', folder: 'daily' } };
+    assert.equal((await api.ask('POST /runs', { body: within, ...as('runner') })).status, 404);
   } finally {
     await api.close();
   }

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -343,6 +351,29 @@ test('a repeat after the lateness bound gets a change time that the store takes'
     assert.ok((run.changeTimeMs ?? 0) > (unfinished?.changeTimeMs ?? 0) + LATENESS_BOUND_MS);
     const members = (await referenceMembers(platform, NEWER, ['grown'])).get('grown');
     assert.deepEqual(await storeMembers(platform.store, 'grown'), members);
+  }));
+
+test('an export that fails does not lose the run, and says where and why', () =>
+  withPlatform({}, async (platform) => {
+    await prepare(platform);
+    const file = path.join(root, 'a-file');
+    writeFileSync(file, 'mine');
+    const [run] = await runCrowds(platform, NEWER, ['grown'], { format: 'csv', folder: file });
+    assert.equal(run?.status, 'committed');
+    assert.match(run.error ?? '', /^The export to .*a-file failed: /);
+    const members = (await referenceMembers(platform, NEWER, ['grown'])).get('grown');
+    assert.deepEqual(await storeMembers(platform.store, 'grown'), members);
+    assert.equal((await platform.catalog.crowds.get('grown')).userCount, members?.length);
+    assert.deepEqual(platform.errors, []);
+
+    // A link in the way of the unfinished file is not followed.
+    const folder = path.join(root, 'linked');
+    mkdirSync(folder);
+    symlinkSync(file, path.join(folder, `.grown_${NEWER}.csv.part`));
+    const [again] = await runCrowds(platform, NEWER, ['grown'], { format: 'csv', folder });
+    assert.deepEqual([again?.status, again?.error], ['committed', null]);
+    assert.equal(readFileSync(file, 'utf8'), 'mine');
+    assert.deepEqual(readdirSync(folder), [`grown_${NEWER}.csv`]);
   }));
 
 test('exports: whole files under their names, and nothing else', () =>
