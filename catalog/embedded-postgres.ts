@@ -5,11 +5,12 @@
  *   <folder>/password       of the superuser `quanren`, generated once, mode 0600
  *   <folder>/postgres.log   since the last start
  *
- * States: absent → (initdb in data.new, renamed when whole) → stopped → running → stopped. A server left running by a
- * parent that was killed is stopped and started anew, so that it always has the settings asked for. The caller sees
- * to it that one process at a time uses a folder.
+ * States: absent → (initdb in data.new, renamed when whole) → stopped → running → stopped. A server that runs still is
+ * stopped and started anew, so that it always has the settings asked for. The caller sees to it that one process at a
+ * time uses a folder.
  *
- * The server is in a session of its own: Ctrl-C in the terminal reaches the parent only, which stops it last.
+ * The server is in a session of its own: Ctrl-C in the terminal reaches the parent only, which stops it last. When the
+ * parent is killed, at whatever moment, the server ends with the last of its clients.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -27,6 +28,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import type { Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -44,6 +46,24 @@ const STOP_DEADLINE_MS = 30_000;
 /** Backends of a postmaster that was killed hold its shared memory for a moment. */
 const ORPHANS_DEADLINE_MS = 15_000;
 const POLL_MS = 20;
+/**
+ * Becomes the server, and leaves a watcher behind that reads from the parent: a line once the server has ended, or the
+ * end of the pipe when the parent is gone. Then it asks for the smart shutdown (no new clients; ends with the last), and
+ * after 30 s for the fast one. The watcher is nobody's child: a server takes the death of one it does not know for a
+ * crash.
+ */
+const WITH_LIFELINE = `
+server=$$
+( (
+  read -r ended <&3 && exit
+  kill -TERM $server
+  for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+    sleep 1
+    kill -0 $server || exit
+  done
+  kill -INT $server
+) >/dev/null 2>&1 & )
+exec "$@" 3<&-`;
 
 export interface EmbeddedPostgresOptions {
   /** Created where it is missing. */
@@ -102,18 +122,6 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       stopping ??= stopProcess(pid, ended);
       return stopping;
     },
-  };
-}
-
-/**
- * For a process that has lost the one that started the server, and with it whoever would stop it: looks at once which
- * server runs, and gives a function that stops that one and no later one.
- */
-export function adoptEmbeddedPostgres(folder: string): () => Promise<void> {
-  const data = path.join(path.resolve(folder), 'data');
-  const recorded = readPidFile(data);
-  return async () => {
-    if (recorded !== undefined && isPostmasterOf(recorded.pid, data)) await stopProcess(recorded.pid);
   };
 }
 
@@ -295,7 +303,7 @@ async function launch(
     data,
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
-  const command = runAs(user, postgres, args, [postgres, data]);
+  const command = runAs(user, '/bin/sh', ['-c', WITH_LIFELINE, 'sh', postgres, ...args], [postgres, data]);
   const logFile = path.join(folder, 'postgres.log');
   const orphansUntil = Date.now() + ORPHANS_DEADLINE_MS;
   for (;;) {
@@ -304,15 +312,18 @@ async function launch(
       ...command.ids,
       cwd: '/',
       env: serverEnvironment(),
-      // A file, not a pipe: the server outlives a parent that is killed.
-      stdio: ['ignore', log, log],
+      // A file, not a pipe: the server outlives a parent that is killed, for a while.
+      stdio: ['ignore', log, log, 'pipe'],
       detached: true,
     });
     closeSync(log);
+    const lifeline = child.stdio[3] as Socket;
+    lifeline.on('error', () => undefined).unref();
     let over = false;
     const ended = new Promise<void>((resolve) => {
       const end = () => {
         over = true;
+        lifeline.end('ended\n');
         resolve();
       };
       child.once('error', end);

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { checkExposure } from '../auth/exposure.js';
 import { checkTlsFiles } from '../auth/tls-files.js';
-import { adoptEmbeddedPostgres, connectionToEmbeddedPostgres } from '../catalog/embedded-postgres.js';
+import { connectionToEmbeddedPostgres } from '../catalog/embedded-postgres.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
@@ -58,24 +58,22 @@ async function run(): Promise<void> {
   const postgresFolder = path.join(dataDir, 'postgres');
   let platform: Platform | undefined;
   let isStopping = false;
-  const stop = async (stopMore: () => Promise<void>): Promise<void> => {
+  const stop = async (): Promise<void> => {
     if (isStopping) return;
     isStopping = true;
     try {
       await platform?.close();
-      await stopMore();
       process.exit(0);
     } catch (error) {
       log.fatal({ err: error }, 'The platform could not be stopped cleanly');
       process.exit(1);
     }
   };
-  process.on('SIGTERM', () => void stop(async () => {}));
-  process.on('SIGINT', () => void stop(async () => {}));
-  // The parent was killed: it can no longer stop Postgres.
-  const stopAll = () => void stop(adoptEmbeddedPostgres(postgresFolder));
-  process.on('disconnect', stopAll);
-  if (process.connected === false) return stopAll();
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+  process.on('disconnect', () => void stop());
+  // The parent was killed while this was being loaded.
+  if (process.connected === false) return stop();
   platform = await startPlatform({
     dataDir,
     exportRoot: path.resolve(settings['platform.exportRoot'] || path.join(dataDir, 'exports')),

@@ -1,10 +1,22 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type PostgresConnection, startEmbeddedPostgres } from '../../../catalog/embedded-postgres.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
@@ -69,34 +81,101 @@ test('a port in use is named with its setting', async () => {
   }
 });
 
-test('a server left over by a killed parent is replaced and nothing is lost', async () => {
-  const options = { folder: path.join(base, 'orphan'), port: await findFreePort() };
+interface Orphan {
+  readonly folder: string;
+  readonly port: number;
+}
+
+/** A process that starts a server and stays; prints `connection` and `pid` when the server is ready. */
+function startParent(options: Orphan): ChildProcessByStdio<null, Readable, null> {
+  const module = new URL('../../../catalog/embedded-postgres.js', import.meta.url).href;
   const script = `
-    import { startEmbeddedPostgres } from ${JSON.stringify(new URL('../../../catalog/embedded-postgres.js', import.meta.url).href)};
-    const server = await startEmbeddedPostgres(${JSON.stringify(options)});
-    process.stdout.write(JSON.stringify(server.connection) + '\\n' + server.pid + '\\n');
+    import { startEmbeddedPostgres } from ${JSON.stringify(module)};
+    const { connection, pid } = await startEmbeddedPostgres(${JSON.stringify(options)});
+    process.stdout.write(JSON.stringify({ connection, pid }));
     setInterval(() => {}, 1000);`;
-  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+  return spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const output = await new Promise<string>((resolve) => {
-    let text = '';
-    parent.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-      if (text.split('\n').length === 3) resolve(text);
-    });
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL');
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, `timed out waiting until ${what}`);
+    await sleep(1);
+  }
+}
+
+/** Processes that have the folder in their arguments, or work in it. */
+function processesOf(folder: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid || hasEnded(Number(pid))) return false;
+    try {
+      return (
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder) ||
+        readlinkSync(`/proc/${pid}/cwd`).startsWith(folder)
+      );
+    } catch {
+      return false;
+    }
   });
-  const [connection, pid] = output.split('\n');
-  await query(JSON.parse(connection ?? '') as PostgresConnection, 'CREATE TABLE kept AS SELECT 7 AS seven');
-  parent.kill('SIGKILL');
-  await new Promise((resolve) => parent.once('exit', resolve));
-  process.kill(Number(pid), 0);
+}
+
+test('a parent killed while it makes or starts the server leaves nothing running', {
+  skip: process.platform !== 'linux' && 'reads /proc',
+}, async () => {
+  const options = { folder: path.join(base, 'killed-early'), port: await findFreePort() };
+  const pidFile = path.join(options.folder, 'data', 'postmaster.pid');
+  const moments: Record<string, () => boolean> = {
+    'the cluster is being made': () => existsSync(path.join(options.folder, 'data.new', 'PG_VERSION')),
+    'the cluster is made': () => existsSync(path.join(options.folder, 'data')),
+    'the server has written its pid': () => existsSync(pidFile),
+    'the server is ready': () => existsSync(pidFile) && /^ready *$/m.test(readFileSync(pidFile, 'utf8')),
+  };
+  for (const [moment, isReached] of Object.entries(moments)) {
+    const parent = startParent(options);
+    await until(isReached, moment);
+    await kill(parent);
+    await until(() => processesOf(options.folder).length === 0, `nothing is left when ${moment}`);
+  }
+  const server = await startEmbeddedPostgres(options);
+  assert.deepEqual(await query(server.connection, 'SELECT 1 AS one'), [{ one: 1 }]);
+  await server.stop();
+  await until(() => processesOf(options.folder).length === 0, 'the watcher has ended');
+});
+
+test('a server left over by a killed parent serves its clients, is replaced, and nothing is lost', async () => {
+  const options = { folder: path.join(base, 'orphan'), port: await findFreePort() };
+  const parent = startParent(options);
+  const [output] = (await once(parent.stdout, 'data')) as [Buffer];
+  const { connection, pid } = JSON.parse(output.toString()) as {
+    connection: PostgresConnection;
+    pid: number;
+  };
+  const client = new pg.Client(connection);
+  client.on('error', () => undefined);
+  await client.connect();
+  await kill(parent);
+  await client.query('CREATE TABLE kept AS SELECT 7 AS seven');
+  await assert.rejects(async () => {
+    for (let attempt = 0; attempt < 100; attempt += 1) {
+      await query(connection, 'SELECT 1');
+      await sleep(50);
+    }
+  }, /shutting down/);
+  assert.ok(!hasEnded(pid));
 
   const port = await findFreePort();
   const server = await startEmbeddedPostgres({ ...options, port });
   assert.deepEqual(await query(server.connection, 'SELECT seven FROM kept'), [{ seven: 7 }]);
-  assert.notEqual(server.pid, Number(pid));
-  assert.ok(hasEnded(Number(pid)));
+  assert.notEqual(server.pid, pid);
+  assert.ok(hasEnded(pid));
 
   // The server itself killed: its backends may hold the shared memory for a moment.
   process.kill(server.pid, 'SIGKILL');
