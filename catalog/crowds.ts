@@ -8,7 +8,15 @@ import { type Database, one, type Queryable } from './database.js';
 import { enqueueCrowd, enqueueCrowdDeletion } from './outbox.js';
 import { toPage } from './paging.js';
 import { checkRuleOfCrowd, findUses, hashRule } from './rule-check.js';
-import type { Crowd, CrowdDefinition, CrowdStatus, CrowdVersion, Page, PageRequest } from './types.js';
+import type {
+  Crowd,
+  CrowdDefinition,
+  CrowdStatus,
+  CrowdVersion,
+  Page,
+  PageRequest,
+  UserOrigin,
+} from './types.js';
 
 export interface CrowdChange {
   readonly principal: string;
@@ -63,6 +71,7 @@ interface CrowdRow {
   readonly rule_json: string;
   readonly schedule_cron: string | null;
   readonly last_calc_dt: string | null;
+  readonly last_calc_origin: UserOrigin | null;
   readonly user_count: number;
   readonly status: CrowdStatus;
   readonly version: number;
@@ -70,8 +79,8 @@ interface CrowdRow {
   readonly updated_at: Date;
 }
 
-const COLUMNS = `crowd_code, crowd_name, description, owner, rule_json, schedule_cron, last_calc_dt, user_count, status,
-  version, create_time, updated_at`;
+const COLUMNS = `crowd_code, crowd_name, description, owner, rule_json, schedule_cron, last_calc_dt, last_calc_origin,
+  user_count, status, version, create_time, updated_at`;
 
 function toCrowd(row: CrowdRow): Crowd {
   return {
@@ -84,6 +93,7 @@ function toCrowd(row: CrowdRow): Crowd {
     version: row.version,
     status: row.status,
     lastCalcDt: row.last_calc_dt,
+    lastCalcOrigin: row.last_calc_origin,
     userCount: row.user_count,
     createTime: row.create_time,
     updatedAt: row.updated_at,

@@ -7,12 +7,22 @@ import { QuanrenError } from '../errors/quanren-error.js';
 import { recordAudit } from './audit.js';
 import { type Database, one, type Queryable } from './database.js';
 import { toPage } from './paging.js';
-import type { CrowdRun, ExportRequest, Page, PageRequest, RunCause, RunCounts, RunStatus } from './types.js';
+import type {
+  CrowdRun,
+  ExportRequest,
+  Page,
+  PageRequest,
+  RunCause,
+  RunCounts,
+  RunStatus,
+  UserOrigin,
+} from './types.js';
 
 export interface RunOrder {
   /** At least one; crowds that exist and are active, without repeats. */
   readonly crowdCodes: readonly string[];
   readonly dt: string;
+  readonly origin: UserOrigin;
   readonly export?: ExportRequest | undefined;
   readonly cause: RunCause;
   readonly requestedBy: string;
@@ -61,6 +71,7 @@ interface RunRow {
   readonly crowd_code: string;
   readonly rule_version: number;
   readonly dt: string;
+  readonly origin: UserOrigin | null;
   readonly status: RunStatus;
   readonly cause: RunCause;
   readonly requested_by: string;
@@ -80,8 +91,8 @@ interface RunRow {
   readonly export_folder: string | null;
 }
 
-const COLUMNS = `run_id, batch_id, crowd_code, rule_version, dt, status, cause, requested_by, requested_at, started_at,
-  finished_at, change_time_ms, updates_store, step, steps_done, steps_total, entered_count, left_count, total_count,
+const COLUMNS = `run_id, batch_id, crowd_code, rule_version, dt, origin, status, cause, requested_by, requested_at,
+  started_at, finished_at, change_time_ms, updates_store, step, steps_done, steps_total, entered_count, left_count, total_count,
   error, export_format, export_folder`;
 
 function toRun(row: RunRow): CrowdRun {
@@ -92,6 +103,7 @@ function toRun(row: RunRow): CrowdRun {
     crowdCode: row.crowd_code,
     ruleVersion: row.rule_version,
     dt: row.dt,
+    origin: row.origin,
     status: row.status,
     cause: row.cause,
     requestedBy: row.requested_by,
@@ -209,8 +221,9 @@ async function requestRuns(tx: Queryable, order: RunOrder): Promise<CrowdRun[]> 
     );
   }
   const rows = await tx.query<RunRow>(
-    `INSERT INTO crowd_runs (batch_id, crowd_code, rule_version, dt, cause, requested_by, export_format, export_folder)
-     SELECT $1, c.crowd_code, c.version, $3, $4, $5, $6, $7
+    `INSERT INTO crowd_runs (batch_id, crowd_code, rule_version, dt, origin, cause, requested_by,
+       export_format, export_folder)
+     SELECT $1, c.crowd_code, c.version, $3, $4, $5, $6, $7, $8
      FROM unnest($2::text[]) WITH ORDINALITY AS wanted (code, position)
      JOIN crowd_rules c ON c.crowd_code = wanted.code
      ORDER BY wanted.position
@@ -219,6 +232,7 @@ async function requestRuns(tx: Queryable, order: RunOrder): Promise<CrowdRun[]> 
       randomUUID(),
       order.crowdCodes,
       order.dt,
+      order.origin,
       order.cause,
       order.requestedBy,
       order.export?.format ?? null,
@@ -233,7 +247,13 @@ async function requestRuns(tx: Queryable, order: RunOrder): Promise<CrowdRun[]> 
       subjectKind: 'run',
       subjectKey: String(run.runId),
       before: null,
-      after: { crowdCode: run.crowdCode, ruleVersion: run.ruleVersion, dt: run.dt, cause: run.cause },
+      after: {
+        crowdCode: run.crowdCode,
+        ruleVersion: run.ruleVersion,
+        dt: run.dt,
+        origin: run.origin,
+        cause: run.cause,
+      },
     });
   }
   return runs;
@@ -262,10 +282,11 @@ async function beginRun(tx: Queryable, runId: number, options: BeginOptions): Pr
        )) ELSE change_time_ms END,
        updates_store = coalesce(updates_store, NOT EXISTS (
          SELECT FROM crowd_runs other
-         WHERE other.crowd_code = $4 AND other.status = 'committed' AND other.updates_store AND other.dt > $5
+         WHERE other.crowd_code = $4 AND other.status = 'committed' AND other.updates_store
+           AND (other.origin IS DISTINCT FROM 'synthetic', other.dt) > ($6, $5)
        ))
      WHERE run_id = $1 RETURNING ${COLUMNS}`,
-    [runId, renew, options.nowMs, run.crowdCode, run.dt],
+    [runId, renew, options.nowMs, run.crowdCode, run.dt, run.origin !== 'synthetic'],
   );
   return toRun(one(row === undefined ? [] : [row]));
 }
@@ -290,11 +311,10 @@ async function commitRun(
     ),
   );
   if (run.updatesStore) {
-    await tx.query('UPDATE crowd_rules SET user_count = $2, last_calc_dt = $3 WHERE crowd_code = $1', [
-      run.crowdCode,
-      counts.total,
-      run.dt,
-    ]);
+    await tx.query(
+      'UPDATE crowd_rules SET user_count = $2, last_calc_dt = $3, last_calc_origin = $4 WHERE crowd_code = $1',
+      [run.crowdCode, counts.total, run.dt, run.origin],
+    );
   }
   return toRun(row);
 }

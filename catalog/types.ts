@@ -32,6 +32,9 @@ export interface TagRecord extends TagDefinition {
   readonly updatedAt: Date;
 }
 
+/** Where users come from. Synthetic ones are never mixed with real ones, and never take their place. */
+export type UserOrigin = 'real' | 'synthetic';
+
 export type CrowdStatus = 'active' | 'paused';
 
 /** What a person says of a crowd; each saved change of it is a new version. */
@@ -51,6 +54,8 @@ export interface Crowd extends CrowdDefinition {
   readonly status: CrowdStatus;
   /** The dt of the newest committed run, `1998-06-30`; null before the first. */
   readonly lastCalcDt: string | null;
+  /** Whose members they are; null before the first run, and where it was not noted. */
+  readonly lastCalcOrigin: UserOrigin | null;
   readonly userCount: number;
   /** Civil time of the platform's zone. */
   readonly createTime: string;
@@ -95,7 +100,12 @@ export interface CrowdRun {
   readonly finishedAt: Date | null;
   /** Null until the run begins. */
   readonly changeTimeMs: number | null;
-  /** False where dt is older than the newest committed one; null until the run begins. */
+  /** Of the partition; null where it was not noted. */
+  readonly origin: UserOrigin | null;
+  /**
+   * False where a committed run outranks this one: real users before synthetic ones, then the newer dt. Null until the
+   * run begins.
+   */
   readonly updatesStore: boolean | null;
   readonly step: string | null;
   readonly progress: { readonly done: number; readonly total: number } | null;

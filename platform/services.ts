@@ -1,6 +1,6 @@
 /** What the platform's API stands on. The API checks requests, rules and scopes; these do the work. */
 import type { Catalog } from '../catalog/catalog.js';
-import type { CrowdRun, ExportRequest, RunCause } from '../catalog/types.js';
+import type { CrowdRun, ExportRequest, RunCause, UserOrigin } from '../catalog/types.js';
 import type { CheckedRule } from '../rules/ast.js';
 import type { Tag } from '../rules/tag.js';
 
@@ -10,7 +10,10 @@ export interface PlatformServices {
   readonly runs: RunService;
 }
 
-/** Business dates are `1998-06-30`; an absent one is the newest complete partition of the wide table. */
+/**
+ * Business dates are `1998-06-30`; an absent one is the newest complete partition of the wide table: of real users, or
+ * of synthetic ones where there are no others.
+ */
 export interface WarehouseService {
   /** null before the first load. */
   newestDt(): Promise<string | null>;
@@ -44,6 +47,7 @@ export interface PreviewOptions {
 
 export interface RulePreview {
   readonly dt: string;
+  readonly origin: UserOrigin;
   /** Exact. */
   readonly userCount: number;
   readonly sampleUids: readonly string[];
@@ -52,6 +56,7 @@ export interface RulePreview {
 export interface UserRow {
   readonly uid: string;
   readonly dt: string;
+  readonly origin: UserOrigin;
   /** column → the text of what it holds, as `decodeValue` of rules/ takes it; null is NULL. */
   readonly columns: ReadonlyMap<string, string | null>;
 }
@@ -80,13 +85,14 @@ export interface LoadProgress {
 /** Counts and what else the load has to tell, in plain JSON values; `dt` is the partition of the wide table. */
 export interface LoadReport {
   readonly dt: string;
+  readonly origin: UserOrigin;
   readonly [detail: string]: unknown;
 }
 
 export interface RunRequest {
   /** Crowds that exist; an empty list is every active crowd. */
   readonly crowdCodes: readonly string[];
-  /** Default: the newest complete partition. */
+  /** Default: the newest complete partition, of real users before synthetic ones. */
   readonly dt?: string;
   readonly export?: ExportRequest;
   readonly cause: RunCause;

@@ -14,6 +14,7 @@ interface RunAnswer {
   readonly batchId: string;
   readonly crowdCode: string;
   readonly dt: string;
+  readonly origin: 'real' | 'synthetic' | null;
   readonly status: 'queued' | 'running' | 'committed' | 'failed';
   readonly step: string | null;
   readonly updatesStore: boolean | null;
@@ -38,7 +39,7 @@ export function addCrowdCommand(program: Command): void {
     .command('run')
     .argument('[codes...]', 'the crowds (default: all that are active)')
     .description('Computes crowds in one scan: tables, store, counts, messages.')
-    .option('--dt <date>', 'the business date (default: the newest one in the wide table)')
+    .option('--dt <date>', 'the business date (default: the newest one of real users)')
     .addOption(
       new Option('--export <format>', 'also write a file for each crowd').choices(['csv', 'parquet']),
     )
@@ -61,7 +62,7 @@ Example:
     .command('preview')
     .argument('<rule>', 'a file with the rule in JSON; - is standard input')
     .description('Shows the exact size of a rule’s crowd, and ten users of it.')
-    .option('--dt <date>', 'the business date (default: the newest one in the wide table)')
+    .option('--dt <date>', 'the business date (default: the newest one of real users)')
     .option('--json', 'one JSON object')
     .addHelpText('after', '\nExample:\n  quanren crowd preview rule.json --dt 1998-06-30')
     .action(async (rule: string, options: { dt?: string; json?: true }) => {
@@ -104,14 +105,19 @@ function hasEnded({ status }: RunAnswer): boolean {
   return status === 'committed' || status === 'failed';
 }
 
-function describe({ crowdCode, dt, counts, updatesStore, error }: RunAnswer): string {
+function describe({ crowdCode, dt, origin, counts, updatesStore, error }: RunAnswer): string {
   if (counts === null) return `${crowdCode}: failed. ${error}`;
-  const size = `${crowdCode}: ${counts.total} users on ${dt}`;
+  const size = `${crowdCode}: ${describeUsers(counts.total, dt, origin)}`;
+  const inForce = origin === 'synthetic' ? 'real users or a newer date stay' : 'a newer date is';
   const result =
     updatesStore === false
-      ? `${size}; a newer date is in force, so only the table was written`
+      ? `${size}; ${inForce} in force, so only the table was written`
       : `${size}, ${counts.entered} entered, ${counts.left} left`;
   return error === null ? result : `${result}. ${error}`;
+}
+
+function describeUsers(users: number, dt: string, origin: RunAnswer['origin']): string {
+  return `${users} ${origin === 'synthetic' ? 'synthetic users' : 'users'} on ${dt}`;
 }
 
 /** Throws `bad_request` with the place in the file: the platform would tell of a place in what it was sent. */
@@ -141,9 +147,15 @@ async function preview(
       body: new Blob([`{"rule": ${rule}${dt}}`]).stream(),
       headers: { 'content-type': 'application/json' },
       timeoutMs: PREVIEW_TIMEOUT_MS,
-    })) as { readonly dt: string; readonly userCount: number; readonly sampleUids: readonly string[] };
+    })) as Pick<RunAnswer, 'dt' | 'origin'> & {
+      readonly userCount: number;
+      readonly sampleUids: readonly string[];
+    };
     if (options.json) console.log(JSON.stringify(answer));
-    else console.log(`${answer.userCount} users on ${answer.dt}\n${answer.sampleUids.join('\n')}`.trimEnd());
+    else {
+      const { userCount, origin, sampleUids } = answer;
+      console.log(`${describeUsers(userCount, answer.dt, origin)}\n${sampleUids.join('\n')}`.trimEnd());
+    }
   } catch (error) {
     if (error instanceof QuanrenError && Array.isArray(error.extra.diagnostics)) {
       for (const diagnostic of error.extra.diagnostics as Diagnostic[])

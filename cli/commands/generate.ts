@@ -32,13 +32,14 @@ export function addGenerateCommand(program: Command): void {
     .description('Makes synthetic users (uid syn_…), the same for the same count, seed and date.')
     .requiredOption('--count <n>', `how many, 1 to ${MAX_COUNT}`)
     .requiredOption('--seed <n>', `0 to ${MAX_SEED}`)
-    .option('--dt <date>', 'the business date (default: the newest one in the wide table)')
+    .option('--dt <date>', 'the business date (default: the newest one of synthetic users)')
     .option('--out <file>', 'write a Parquet file, not the wide table; needs --dt, and no platform')
     .option('--json', 'one JSON object')
     .addHelpText(
       'after',
       `
-A partition of the wide table that holds real users is never replaced.
+A partition of the wide table that holds real users is never replaced. Crowds run over synthetic users only where --dt
+names their date or there are no others; for a crowd with real members such a run writes its table and nothing else.
 
 Examples:
   quanren generate users --count 5000000 --seed 1 --dt 2026-11-23

@@ -10,6 +10,10 @@ export const optionalText = (maxLength: number) => Type.Optional(Type.Union([tex
 export const nullable = <const T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
   Type.Union([type, Type.Null()]);
 
+export const Origin = Type.Union([Type.Literal('real'), Type.Literal('synthetic')], {
+  description: 'Where the users come from.',
+});
+
 export const Code = Type.String({
   pattern: '^[a-z][a-z0-9_]{0,49}$',
   description: 'A small letter, then up to 49 small letters, digits and underscores.',

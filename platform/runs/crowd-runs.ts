@@ -60,6 +60,7 @@ export class CrowdRuns implements RunService {
       ...request,
       crowdCodes: codes,
       dt: partition.dt,
+      origin: partition.origin,
       maxUnfinished: MAX_UNFINISHED,
     });
     this.#enqueue(runs);

@@ -1,5 +1,6 @@
 /**
- * Runs crowds when their schedules say so, on the newest complete partition of the wide table. A run that was missed
+ * Runs crowds when their schedules say so, on the newest complete partition of the wide table (of
+ * real users before synthetic ones). A run that was missed
  * (the platform was down, the crowd was paused) is made up for once, however many times it was missed. Paused crowds do
  * not run.
  */

@@ -7,16 +7,14 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { UserOrigin } from '../../catalog/types.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { dayOfBusinessDate } from './business-date.js';
 
 export type PurchaseTable = 'ods/purchases' | 'dwd/purchases' | 'dwd/purchases_rejected';
 
-/** Where the users of a partition come from. Synthetic ones are never mixed with real ones. */
-export type ProfileOrigin = 'real' | 'synthetic';
-
 const PROFILE_TABLE = 'dws/user_profile_wide';
-const PROFILE_FILES: Readonly<Record<ProfileOrigin, string>> = {
+const PROFILE_FILES: Readonly<Record<UserOrigin, string>> = {
   real: 'profiles.parquet',
   synthetic: 'profiles.synthetic.parquet',
 };
@@ -25,7 +23,7 @@ const PARTITION = /^dt=(\d{4}-\d{2}-\d{2})$/;
 /** A complete partition of the wide table. */
 export interface ProfilePartition {
   readonly dt: string;
-  readonly origin: ProfileOrigin;
+  readonly origin: UserOrigin;
   readonly file: string;
 }
 
@@ -115,7 +113,7 @@ export class WarehouseFiles {
     return found;
   }
 
-  profiles(dt: string, origin: ProfileOrigin): string {
+  profiles(dt: string, origin: UserOrigin): string {
     return path.join(this.root, PROFILE_TABLE, `dt=${dt}`, PROFILE_FILES[origin]);
   }
 
@@ -132,11 +130,17 @@ export class WarehouseFiles {
     return found;
   }
 
-  /** The partition of a business date, or the newest one. Throws `not_found` where there is none. */
+  /**
+   * The partition of a business date, or the newest one: of real users, or of synthetic ones where there are no others.
+   * Throws `not_found` where there is none.
+   */
   async profilePartition(dt?: string): Promise<ProfilePartition> {
     if (dt !== undefined) dayOfBusinessDate(dt);
     const partitions = await this.profilePartitions();
-    const found = dt === undefined ? partitions.at(-1) : partitions.find((partition) => partition.dt === dt);
+    const found =
+      dt === undefined
+        ? (partitions.findLast(({ origin }) => origin === 'real') ?? partitions.at(-1))
+        : partitions.find((partition) => partition.dt === dt);
     if (found !== undefined) return found;
     const which = dt === undefined ? 'no partition yet' : `no partition for ${dt}`;
     throw new QuanrenError(
@@ -146,7 +150,7 @@ export class WarehouseFiles {
   }
 
   /**
-   * Reads the partition of a business date, or the newest one, as it is now. DuckDB opens a file once per thread, so one
+   * Reads such a partition as it is now. DuckDB opens a file once per thread, so one
    * that is replaced meanwhile would be read half and half: `use` gets a link of its own to the file.
    */
   async readProfiles<T>(
@@ -164,7 +168,7 @@ export class WarehouseFiles {
   }
 
   /** Throws `conflict` if the partition already holds users of the other origin. */
-  async refuseOtherOrigin(dt: string, origin: ProfileOrigin): Promise<void> {
+  async refuseOtherOrigin(dt: string, origin: UserOrigin): Promise<void> {
     const existing = (await this.profilePartitions()).find((partition) => partition.dt === dt);
     if (existing === undefined || existing.origin === origin) return;
     throw new QuanrenError(

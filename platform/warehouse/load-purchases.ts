@@ -145,8 +145,7 @@ async function writeTables(
 
 /**
  * Loads one file into ODS and DWD. A purchase after the business date is kept: it counts in the wide tables of later
- * business dates. Throws `bad_request` for a file without the header line, an empty one, and one that has no purchase
- * to take a business date from where none is given.
+ * business dates. Throws `bad_request` for a file without the header line, an empty one, and one without a purchase.
  */
 export async function loadPurchases(
   session: DuckSession,
@@ -156,12 +155,14 @@ export async function loadPurchases(
 ): Promise<LoadedPurchases> {
   const fileHash = await stage(session, source);
   const [{ newest } = {}] = await session.rows('SELECT max(purchase_date)::VARCHAR AS newest FROM staged');
-  const dt = givenDt ?? newest;
-  if (typeof dt !== 'string')
+  if (typeof newest !== 'string') {
+    const [{ bad } = {}] = await session.rows('SELECT count(reason) AS bad FROM staged');
     throw new QuanrenError(
       'bad_request',
-      `${source.name} holds no purchase: say which business date it is for.`,
+      `${source.name} holds no purchase, and ${bad} bad lines: there is nothing to load.`,
     );
+  }
+  const dt = givenDt ?? newest;
   await files.refuseOtherOrigin(dt, 'real');
   const existing = (await files.purchaseFiles('dwd/purchases')).find((file) => file.fileHash === fileHash);
   if (existing === undefined) await writeTables(session, files, { fileName: source.name, fileHash, dt });

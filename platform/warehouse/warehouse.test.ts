@@ -201,8 +201,16 @@ test('what is no purchases file is refused and leaves nothing', async () => {
   assert.deepEqual(await empty.files.purchaseFiles('ods/purchases'), []);
   await assert.rejects(empty.readUserRow('00004'), { code: 'not_found' });
 
-  const none = await load(empty, `${HEADER}\n`, '1998-06-30');
-  assert.equal(none.users, 0);
+  // Not even for a date that is named: it would be the newest one, with nobody in it.
+  for (const lines of ['', ' 00004 19970230  2   29.33\n not a purchase\n']) {
+    const bad = lines.split('\n').length - 1;
+    await assert.rejects(load(empty, `${HEADER}\n${lines}`, '1998-06-30'), {
+      code: 'bad_request',
+      message: `file.txt holds no purchase, and ${bad} bad lines: there is nothing to load.`,
+    });
+  }
+  assert.deepEqual(await empty.files.purchaseFiles('dwd/purchases_rejected'), []);
+  assert.equal(await empty.newestDt(), null);
   empty.close();
 });
 
@@ -274,6 +282,21 @@ test('one user’s row, as text, from the newest partition or a given one', asyn
   assert.equal(row?.columns.get('is_premium_user'), 'false');
   assert.equal(row?.columns.get('city'), null);
   assert.equal(await warehouse.readUserRow("x' OR ''='", { dt: '1998-06-30' }), null);
-  assert.equal(await warehouse.newestDt(), '2026-02-28');
-  assert.equal((await warehouse.readUserRow('syn_00000001'))?.dt, '2026-02-28');
+  assert.equal(row?.origin, 'real');
+  const synthetic = await warehouse.readUserRow('syn_00000001', { dt: '2026-02-28' });
+  assert.equal(synthetic?.origin, 'synthetic');
+});
+
+test('the newest partition is one of real users, of synthetic ones only where there are no others', async () => {
+  assert.equal((await warehouse.files.profilePartitions()).at(-1)?.dt, '2026-02-28');
+  assert.equal(await warehouse.newestDt(), '1998-06-30');
+  assert.equal((await warehouse.readUserRow('00004'))?.dt, '1998-06-30');
+  assert.equal(await warehouse.readUserRow('syn_00000001'), null);
+  // New synthetic users without a date take the place of such ones, and of no others.
+  assert.equal((await warehouse.generateUsers({ count: 5, seed: 1 })).dt, '2026-02-28');
+  const unreal = await openWarehouse('unreal');
+  await assert.rejects(unreal.generateUsers({ count: 5, seed: 1 }), { code: 'bad_request' });
+  await unreal.generateUsers({ count: 5, seed: 1, dt: '2026-01-31' });
+  assert.equal(await unreal.newestDt(), '2026-01-31');
+  unreal.close();
 });

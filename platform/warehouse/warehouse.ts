@@ -4,6 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
+import type { UserOrigin } from '../../catalog/types.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { CheckedRule } from '../../rules/ast.js';
 import type { Tag } from '../../rules/tag.js';
@@ -62,9 +63,10 @@ export class Warehouse implements WarehouseService {
     return this.#duck.session(work);
   }
 
-  /** The newest complete partition of the wide table; null before the first load. */
+  /** The newest complete partition: of real users, or of synthetic ones where there are no others; null where none is. */
   async newestDt(): Promise<string | null> {
-    return (await this.files.profilePartitions()).at(-1)?.dt ?? null;
+    if ((await this.files.profilePartitions()).length === 0) return null;
+    return (await this.files.profilePartition()).dt;
   }
 
   /**
@@ -75,7 +77,7 @@ export class Warehouse implements WarehouseService {
   loadPurchases(
     file: string,
     { fileName, dt, onProgress }: LoadPurchasesOptions,
-  ): Promise<LoadedPurchases & { readonly users: number }> {
+  ): Promise<LoadedPurchases & { readonly origin: UserOrigin; readonly users: number }> {
     if (dt !== undefined) dayOfBusinessDate(dt);
     return this.#loads(() =>
       this.session(async (session) => {
@@ -87,13 +89,13 @@ export class Warehouse implements WarehouseService {
           dt,
         );
         onProgress?.({ step: 'profiles' });
-        return { ...loaded, users: await buildProfiles(session, this.files, loaded.dt) };
+        return { ...loaded, origin: 'real', users: await buildProfiles(session, this.files, loaded.dt) };
       }),
     );
   }
 
   /**
-   * Makes a partition of synthetic users; without `dt` the newest one is replaced. Throws `conflict` if it holds real
+   * Makes a partition of synthetic users; without `dt` the newest of such is replaced. Throws `conflict` if it holds real
    * users, `bad_request`, `overloaded`.
    */
   generateUsers({
@@ -101,10 +103,12 @@ export class Warehouse implements WarehouseService {
     seed,
     dt,
     onProgress,
-  }: GenerateUsersOptions): Promise<{ dt: string; users: number }> {
+  }: GenerateUsersOptions): Promise<{ dt: string; origin: UserOrigin; users: number }> {
     return this.#loads(async () => {
-      const given = dt ?? (await this.newestDt());
-      if (given === null) throw new QuanrenError('bad_request', 'Say which business date the users are for.');
+      const partitions = await this.files.profilePartitions();
+      const given = dt ?? partitions.findLast(({ origin }) => origin === 'synthetic')?.dt;
+      if (given === undefined)
+        throw new QuanrenError('bad_request', 'Say which business date the users are for.');
       dayOfBusinessDate(given);
       await this.files.refuseOtherOrigin(given, 'synthetic');
       onProgress?.({ step: 'users' });
@@ -116,7 +120,7 @@ export class Warehouse implements WarehouseService {
           this.files.profiles(given, 'synthetic'),
         ),
       );
-      return { dt: given, users: count };
+      return { dt: given, origin: 'synthetic', users: count };
     });
   }
 
@@ -143,6 +147,7 @@ export class Warehouse implements WarehouseService {
         );
         return {
           dt: partition.dt,
+          origin: partition.origin,
           userCount: Number(count?.users),
           sampleUids: sample.map(({ uid }) => String(uid)),
         };
@@ -171,7 +176,7 @@ export class Warehouse implements WarehouseService {
         );
         if (found === undefined) return null;
         const columns = new Map(Object.entries(found) as [string, string | null][]);
-        return { uid, dt: partition.dt, columns };
+        return { uid, dt: partition.dt, origin: partition.origin, columns };
       }),
     );
   }

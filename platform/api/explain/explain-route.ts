@@ -10,13 +10,14 @@ import {
 } from '../../../rules/index.js';
 import type { App } from '../../http/app-types.js';
 import { requireDt } from '../../http/dates.js';
-import { Code, Dt, problems } from '../../http/schemas.js';
+import { Code, Dt, Origin, problems } from '../../http/schemas.js';
 import type { PlatformServices, UserRow } from '../../services.js';
 
 const ExplainView = Type.Object({
   uid: Type.String(),
   crowdCode: Code,
   dt: Dt,
+  origin: Origin,
   isMatch: Type.Boolean(),
   explanation: Type.Unsafe<Explanation>({
     type: 'object',
@@ -56,7 +57,8 @@ export function addExplainRoute(app: App, { catalog, warehouse }: PlatformServic
       if (day === null) throw new Error(`a partition of no day: ${row.dt}`);
       const context = { zone: environment.zone, anchor: { kind: 'dt' as const, day } };
       const explanation = explainRule(checked.value, valuesByTag(row, environment), context);
-      return { uid, crowdCode, dt: row.dt, isMatch: explanation.truth === true, explanation };
+      const { dt, origin } = row;
+      return { uid, crowdCode, dt, origin, isMatch: explanation.truth === true, explanation };
     },
   );
 }

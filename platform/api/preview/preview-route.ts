@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import type { App } from '../../http/app-types.js';
 import { requireDt } from '../../http/dates.js';
 import { textOfMember } from '../../http/json.js';
-import { BODY_PROBLEMS, body, Dt, problems, Rule } from '../../http/schemas.js';
+import { BODY_PROBLEMS, body, Dt, Origin, problems, Rule } from '../../http/schemas.js';
 import type { PlatformServices } from '../../services.js';
 
 const DEADLINE_MS = 30_000;
@@ -15,6 +15,7 @@ const PreviewBody = body({
 });
 const PreviewView = Type.Object({
   dt: Dt,
+  origin: Origin,
   userCount: Type.Integer({ description: 'Exact.' }),
   sampleUids: Type.Array(Type.String()),
 });

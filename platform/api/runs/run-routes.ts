@@ -16,6 +16,7 @@ import {
   Id,
   Instant,
   nullable,
+  Origin,
   PagingProperties,
   pageOf,
   problems,
@@ -56,6 +57,7 @@ const RunView = Type.Object({
   crowdCode: Code,
   ruleVersion: Type.Integer(),
   dt: Dt,
+  origin: nullable(Origin),
   status: RunStatus,
   cause: Type.Union([Type.Literal('manual'), Type.Literal('schedule'), Type.Literal('demo')]),
   requestedBy: Type.String(),
@@ -64,7 +66,12 @@ const RunView = Type.Object({
   finishedAt: nullable(Instant),
   durationMs: nullable(Type.Integer()),
   changeTimeMs: nullable(Type.Integer()),
-  updatesStore: nullable(Type.Boolean()),
+  updatesStore: nullable(
+    Type.Boolean({
+      description:
+        'False: only the table is written, because a committed run outranks this one: one over real users before one over synthetic ones, then the newer dt.',
+    }),
+  ),
   step: nullable(Type.String()),
   progress: nullable(Type.Object({ done: Type.Integer(), total: Type.Integer() })),
   counts: nullable(Type.Object({ entered: Type.Integer(), left: Type.Integer(), total: Type.Integer() })),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Catalog } from '../../../catalog/catalog.js';
+import type { UserOrigin } from '../../../catalog/types.js';
 import { createTestCatalog, crowdDefinition, OVER_18, tagDefinition } from '../../support/catalog.js';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 
@@ -25,6 +26,7 @@ beforeEach(async () => {
 const order = (dt: string, ...crowdCodes: string[]) => ({
   crowdCodes,
   dt,
+  origin: 'real' as UserOrigin,
   cause: 'manual' as const,
   requestedBy: 'ann',
   maxUnfinished: 4,
@@ -85,6 +87,24 @@ test('a run for an older dt than the last committed touches neither store nor co
   const crowd = await catalog.crowds.get('a');
   assert.deepEqual([crowd.userCount, crowd.lastCalcDt], [9, '1998-06-30']);
   assert.equal((await catalog.runs.lastCommitted('a'))?.runId, newer.runId);
+});
+
+test('real users outrank synthetic ones, whatever the dt; among the same, the newer dt outranks', async () => {
+  const run = async (origin: UserOrigin, dt: string) => {
+    const [requested] = await catalog.runs.request({ ...order(dt, 'a'), origin });
+    assert.ok(requested);
+    const { updatesStore } = await catalog.runs.begin(requested.runId, at(1));
+    await catalog.runs.commit(requested.runId, COUNTS);
+    const { lastCalcDt, lastCalcOrigin } = await catalog.crowds.get('a');
+    return [updatesStore, lastCalcDt, lastCalcOrigin];
+  };
+  assert.deepEqual(await run('synthetic', '2026-01-31'), [true, '2026-01-31', 'synthetic']);
+  assert.deepEqual(await run('synthetic', '2026-01-30'), [false, '2026-01-31', 'synthetic']);
+  assert.deepEqual(await run('synthetic', '2026-02-28'), [true, '2026-02-28', 'synthetic']);
+  assert.deepEqual(await run('real', '1998-06-30'), [true, '1998-06-30', 'real']);
+  assert.deepEqual(await run('synthetic', '2026-02-28'), [false, '1998-06-30', 'real']);
+  assert.deepEqual(await run('real', '1998-06-29'), [false, '1998-06-30', 'real']);
+  assert.deepEqual(await run('real', '1998-07-01'), [true, '1998-07-01', 'real']);
 });
 
 test('batches, failures, bounds and what is unfinished', async () => {

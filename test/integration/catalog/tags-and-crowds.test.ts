@@ -271,6 +271,7 @@ test('a crowd in use is not deleted, and the list says by what', async () => {
   const [run] = await catalog.runs.request({
     crowdCodes: ['adults'],
     dt: '1998-06-30',
+    origin: 'real',
     cause: 'manual',
     requestedBy: 'ann',
     maxUnfinished: 10,

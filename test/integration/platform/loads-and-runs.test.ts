@@ -212,6 +212,27 @@ test('synthetic users: made, and refused over real ones', async () => {
   const made = await api.ask('POST /loads/synthetic', { body: { ...order, dt: '2026-01-31' } });
   const load = await ended(made.headers.location);
   assert.deepEqual([load.status, load.request], ['done', { ...order, dt: '2026-01-31' }]);
+  assert.equal((load.result as { origin: string }).origin, 'synthetic');
+
+  // They are said to be synthetic wherever they are asked about, and are asked about only where they are named.
+  const rule = { tag_code: 'total_spent', op: '>=', value: 500 };
+  const unnamed = await api.ask('POST /rules/preview', { body: { rule } });
+  assert.deepEqual([unnamed.json.dt, unnamed.json.origin], [DT, 'real']);
+  const named = await api.ask('POST /rules/preview', { body: { rule, dt: '2026-01-31' } });
+  assert.deepEqual([named.json.dt, named.json.origin], ['2026-01-31', 'synthetic']);
+  const why = await api.ask('GET /explain?uid=syn_00000001&crowdCode=premium&dt=2026-01-31');
+  assert.equal(why.json.origin, 'synthetic');
+  const before = await storeMembers(api.platform.store, 'premium');
+  const started = await api.ask('POST /crowds/premium/runs', { body: { dt: '2026-01-31' } });
+  const run = await ended(started.headers.location);
+  assert.deepEqual([run.status, run.origin, run.updatesStore], ['committed', 'synthetic', false]);
+  assert.equal((run.counts as { total: number }).total, named.json.userCount);
+  assert.deepEqual(await storeMembers(api.platform.store, 'premium'), before);
+  const crowd = await api.ask('GET /crowds/premium');
+  assert.deepEqual([crowd.json.lastCalcDt, crowd.json.lastCalcOrigin], [DT, 'real']);
+  const next = await api.ask('POST /crowds/premium/runs');
+  assert.deepEqual([next.json.dt, next.json.origin], [DT, 'real']);
+  await ended(next.headers.location);
   assert.equal((await api.ask('POST /loads/synthetic', { body: { count: 0, seed: 1 } })).status, 400);
   assert.equal((await api.ask('POST /loads/synthetic', { body: { count: '5', seed: 1 } })).status, 400);
 });
