@@ -6,8 +6,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { migrate } from '../catalog/migrate.js';
-import { crowdDefinition, TEST_ZONE } from '../test/support/catalog.js';
+import { createCatalogDatabase, crowdDefinition } from '../test/support/catalog.js';
 import { startTestPostgres } from '../test/support/postgres.js';
 import { openRunPlatform, registerDemo, runCrowds } from '../test/support/run-platform.js';
 
@@ -49,8 +48,7 @@ const count = (value: number) => value.toLocaleString('en');
 
 const folder = mkdtempSync(path.join(tmpdir(), 'quanren-bench-'));
 const postgres = await startTestPostgres();
-const connection = await postgres.createDatabase();
-await migrate(connection, TEST_ZONE);
+const connection = await createCatalogDatabase(postgres);
 const reached = new Map<string, number>();
 const platform = await openRunPlatform({
   folder,

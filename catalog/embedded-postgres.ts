@@ -2,7 +2,8 @@
  * Starts and stops a real Postgres of our own, under one folder:
  *
  *   <folder>/data/          the cluster (UTF8, locale C, checksums)
- *   <folder>/password       of the superuser `quanren`, generated once, mode 0600
+ *   <folder>/password       of the superuser `quanren`, generated once, mode 0600; password.owner and password.app are
+ *                           those of the roles that the platform connects as (embedded-roles.ts)
  *   <folder>/postgres.log   since the last start
  *
  * States: absent → (initdb in data.new, renamed when whole) → stopped → running → stopped. A server that runs still is
@@ -31,12 +32,13 @@ import {
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { APP_ROLE, ensureCatalogDatabase, OWNER_ROLE } from './embedded-roles.js';
 import { chooseServiceUser, findPostgresBinaries, runAs, type ServiceUser } from './postgres-binaries.js';
 
 const MAJOR_VERSION = '18';
 const SUPERUSER = 'quanren';
+const PASSWORD_FILES = { superuser: 'password', owner: 'password.owner', app: 'password.app' } as const;
 const DATABASE = 'quanren';
 const HOST = '127.0.0.1';
 const INITDB_DEADLINE_MS = 60_000;
@@ -81,6 +83,16 @@ export interface PostgresConnection {
   readonly user: string;
   readonly password: string;
   readonly database: string;
+  /** TLS: `true` verifies the server by the system's authorities, `ca` by these (PEM). Absent: none. */
+  readonly ssl?: boolean | { readonly ca: string };
+}
+
+/** The two ways to a catalog's database. */
+export interface CatalogConnections {
+  /** Owns the schema and runs migrations; null where somebody else does that. */
+  readonly owner: PostgresConnection | null;
+  /** Has the rights of app-rights.ts and no more. */
+  readonly app: PostgresConnection;
 }
 
 export interface EmbeddedPostgres {
@@ -107,12 +119,16 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const data = path.join(folder, 'data');
   const user = chooseServiceUser(data);
   own(folder, user, 0o700);
-  const password = ensurePassword(folder, user);
+  const passwords = {
+    superuser: ensurePassword(folder, PASSWORD_FILES.superuser, user),
+    owner: ensurePassword(folder, PASSWORD_FILES.owner, user),
+    app: ensurePassword(folder, PASSWORD_FILES.app, user),
+  };
   await ensureCluster(binaries.initdb, folder, data, user);
   await stopLeftover(data);
   const { pid, ended } = await launch(binaries.postgres, folder, data, user, options);
-  const connection = { host: HOST, port: options.port, user: SUPERUSER, password, database: DATABASE };
-  await ensureDatabase(connection);
+  const connection = connectionAs(SUPERUSER, passwords.superuser, options.port);
+  await ensureCatalogDatabase(connection, passwords);
   let stopping: Promise<void> | undefined;
   return {
     pid,
@@ -126,22 +142,18 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 }
 
 /** How another process of this machine reaches the server that was started with this folder and port. */
-export function connectionToEmbeddedPostgres(options: EmbeddedPostgresOptions): PostgresConnection {
-  const password = readFileSync(path.join(path.resolve(options.folder), 'password'), 'utf8');
-  return { host: HOST, port: options.port, user: SUPERUSER, password, database: DATABASE };
+export function connectionsToEmbeddedPostgres(
+  options: EmbeddedPostgresOptions,
+): CatalogConnections & { readonly owner: PostgresConnection } {
+  const read = (file: string) => readFileSync(path.join(path.resolve(options.folder), file), 'utf8');
+  return {
+    owner: connectionAs(OWNER_ROLE, read(PASSWORD_FILES.owner), options.port),
+    app: connectionAs(APP_ROLE, read(PASSWORD_FILES.app), options.port),
+  };
 }
 
-async function ensureDatabase(connection: PostgresConnection): Promise<void> {
-  const client = new pg.Client({ ...connection, database: 'postgres', connectionTimeoutMillis: 10_000 });
-  await client.connect();
-  try {
-    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [
-      connection.database,
-    ]);
-    if (rowCount === 0) await client.query(`CREATE DATABASE ${pg.escapeIdentifier(connection.database)}`);
-  } finally {
-    await client.end();
-  }
+function connectionAs(user: string, password: string, port: number): PostgresConnection {
+  return { host: HOST, port, user, password, database: DATABASE };
 }
 
 function own(file: string, user: ServiceUser | undefined, mode: number): void {
@@ -149,8 +161,8 @@ function own(file: string, user: ServiceUser | undefined, mode: number): void {
   if (user !== undefined) chownSync(file, user.uid, user.gid);
 }
 
-function ensurePassword(folder: string, user: ServiceUser | undefined): string {
-  const file = path.join(folder, 'password');
+function ensurePassword(folder: string, name: string, user: ServiceUser | undefined): string {
+  const file = path.join(folder, name);
   if (!existsSync(file)) {
     const whole = `${file}.new`;
     writeFileSync(whole, randomBytes(24).toString('base64url'), { mode: 0o600 });

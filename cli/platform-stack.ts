@@ -6,6 +6,7 @@ import path from 'node:path';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../catalog/embedded-postgres.js';
 import type { Settings } from '../config/settings.js';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { readOwnPostgres } from '../platform/postgres-settings.js';
 import { type FolderLock, findLockHolder, takeFolderLock } from './folder-lock.js';
 import { PlatformClient } from './platform-client.js';
 import { findFreePort } from './ports.js';
@@ -30,8 +31,18 @@ export interface PlatformStack {
   stop(): Promise<void>;
 }
 
-/** Starts Postgres, and again whenever it ends by itself. */
-async function keepPostgres(settings: Settings, events: StackEvents): Promise<{ stop(): Promise<void> }> {
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+async function startPostgres(settings: Settings, events: StackEvents): Promise<Stoppable> {
+  if (readOwnPostgres(settings) !== null) return { stop: async () => undefined };
+  events.onProgress('Starting Postgres …');
+  return keepPostgres(settings, events);
+}
+
+/** Starts the embedded Postgres, and again whenever it ends by itself. */
+async function keepPostgres(settings: Settings, events: StackEvents): Promise<Stoppable> {
   const options = {
     folder: path.resolve(settings['data.dir'], 'postgres'),
     port: settings['postgres.port'],
@@ -77,12 +88,11 @@ export interface StackOptions {
   readonly events: StackEvents;
 }
 
-/** Resolves when Postgres runs. Throws `conflict` when another process holds the data folder, `set_up` for a taken port. */
+/** Resolves when the embedded Postgres runs, unless settings name another one. Throws `conflict` when another process holds the data folder, `set_up` for a taken port. */
 export async function startPlatformStack(options: StackOptions): Promise<PlatformStack> {
   const { settings, platformPort, environment, events } = options;
   const lock: FolderLock = takeFolderLock(path.resolve(settings['data.dir']));
-  events.onProgress('Starting Postgres …');
-  const postgres = await keepPostgres(settings, events).catch((error: unknown) => {
+  const postgres = await startPostgres(settings, events).catch((error: unknown) => {
     lock.release();
     throw error;
   });

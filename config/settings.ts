@@ -74,6 +74,17 @@ export const SETTINGS = {
     'Asia/Shanghai',
   ),
   'postgres.port': port('The port of the embedded Postgres, on loopback.', 5434),
+  'postgres.url': {
+    ...text('A Postgres of your own, as the role that the platform works as. Empty: the embedded one.', ''),
+    secret: true,
+  },
+  'postgres.ownerUrl': {
+    ...text(
+      'The same database as the role that owns its tables: brings the schema up to date. Empty: it is only checked.',
+      '',
+    ),
+    secret: true,
+  },
   demo: flag('Loads the CDNOW purchases with their tags and crowds on the first start.', true),
   schedule: flag('Runs crowds at the times of their schedule_cron.', true),
   'cli.token': {

@@ -7,11 +7,11 @@ import { pino } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { checkExposure } from '../auth/exposure.js';
 import { checkTlsFiles } from '../auth/tls-files.js';
-import { connectionToEmbeddedPostgres } from '../catalog/embedded-postgres.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { type Platform, startPlatform } from './platform.js';
+import { readPostgresSettings } from './postgres-settings.js';
 
 const log = pino({ name: 'platform' }, pino.destination({ dest: 2, sync: true }));
 const DEMO_FILE = path.resolve(import.meta.dirname, '..', '..', 'data', 'cdnow_master.txt');
@@ -55,7 +55,6 @@ async function run(): Promise<void> {
   const keyWarning = await authenticator.open();
   if (keyWarning !== undefined) warn(keyWarning);
   const dataDir = path.resolve(settings['data.dir']);
-  const postgresFolder = path.join(dataDir, 'postgres');
   let platform: Platform | undefined;
   let isStopping = false;
   const stop = async (): Promise<void> => {
@@ -78,7 +77,7 @@ async function run(): Promise<void> {
     dataDir,
     exportRoot: path.resolve(settings['platform.exportRoot'] || path.join(dataDir, 'exports')),
     zone: settings['time.zone'],
-    connection: connectionToEmbeddedPostgres({ folder: postgresFolder, port: settings['postgres.port'] }),
+    connections: readPostgresSettings(settings, path.join(dataDir, 'postgres')),
     host: settings['platform.host'],
     port: settings['platform.port'],
     tls,

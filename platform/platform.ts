@@ -6,8 +6,8 @@ import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Authenticator } from '../auth/authenticator.js';
 import { openCatalog } from '../catalog/catalog.js';
-import type { PostgresConnection } from '../catalog/embedded-postgres.js';
-import { migrate } from '../catalog/migrate.js';
+import type { CatalogConnections } from '../catalog/embedded-postgres.js';
+import { prepareSchema } from '../catalog/migrate.js';
 import { startOutboxRelay } from '../catalog/outbox-relay.js';
 import { openEmbeddedEventBus } from '../events/embedded/embedded-event-bus.js';
 import { startHeartbeat } from '../events/heartbeat.js';
@@ -28,7 +28,7 @@ export interface PlatformOptions {
   readonly exportRoot: string;
   /** An IANA name. */
   readonly zone: string;
-  readonly connection: PostgresConnection;
+  readonly connections: CatalogConnections;
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
@@ -53,7 +53,8 @@ export interface Platform {
 
 /** Resolves when the API listens and the demo is there. Throws `set_up` (port, folder) or `unavailable` (Postgres). */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { dataDir, zone, connection, logger, onProgress } = options;
+  const { dataDir, zone, connections, logger, onProgress } = options;
+  const connection = connections.app;
   const hear = (what: string) => (error: unknown) => logger.error({ err: error }, `${what} failed`);
   /** Undone in reverse, also when the start fails half way. */
   const closers: (() => Promise<unknown>)[] = [];
@@ -63,7 +64,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     }
   };
   try {
-    const ran = await migrate(connection, zone);
+    const ran = await prepareSchema(connections, zone);
     if (ran.length > 0) onProgress(`Catalog: ${ran.length} migrations applied`);
     const catalog = openCatalog({ connection, zone, onIdleError: hear('An idle connection') });
     closers.push(() => catalog.close());

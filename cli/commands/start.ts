@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { checkExposure } from '../../auth/exposure.js';
 import { checkTlsFiles } from '../../auth/tls-files.js';
 import { loadSettings, type Settings } from '../../config/settings.js';
+import { readOwnPostgres } from '../../platform/postgres-settings.js';
 import { refuseHeldFolder } from '../folder-lock.js';
 import { startPlatformStack } from '../platform-stack.js';
 import { checkPort } from '../ports.js';
@@ -63,13 +64,21 @@ Quanren is up.
   match gateway  ${gatewayUrl}
   platform       ${platformUrl}        (API: ${platformUrl}/openapi.json)
   metrics        http://127.0.0.1:${settings['gateway.metricsPort']}/metrics
-  Postgres       127.0.0.1:${settings['postgres.port']}
+  Postgres       ${describePostgres(settings)}
   data, logs     ${path.resolve(settings['data.dir'])}
 
 Try:
 
 ${tries.map((url) => `  ${curl} '${url}'\n`).join('')}
 Ctrl-C stops it.`;
+}
+
+function describePostgres(settings: Settings): string {
+  const { host, port } = readOwnPostgres(settings)?.app ?? {
+    host: '127.0.0.1',
+    port: settings['postgres.port'],
+  };
+  return `${host}:${port}`;
 }
 
 function signalled(): Promise<NodeJS.Signals> {
@@ -81,6 +90,7 @@ function signalled(): Promise<NodeJS.Signals> {
 
 /** What the servers will check when they start, before anything is: a mistake should not take a minute to tell. */
 function checkSettings(settings: Settings): void {
+  readOwnPostgres(settings);
   const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] });
   for (const host of [settings['gateway.host'], settings['platform.host']]) {
     checkExposure({

@@ -1,7 +1,7 @@
 /** A migrated catalog in a database of its own, and the definitions that tests begin from. */
 import { type Catalog, openCatalog } from '../../catalog/catalog.js';
 import type { PostgresConnection } from '../../catalog/embedded-postgres.js';
-import { migrate } from '../../catalog/migrate.js';
+import { prepareSchema } from '../../catalog/migrate.js';
 import type { CrowdDefinition, TagDefinition } from '../../catalog/types.js';
 import type { TestPostgres } from './postgres.js';
 
@@ -9,13 +9,26 @@ export const TEST_ZONE = 'Asia/Shanghai';
 
 export interface TestCatalog {
   readonly catalog: Catalog;
+  /** As the platform's role. */
   readonly connection: PostgresConnection;
+  readonly superuser: PostgresConnection;
+}
+
+/** A database with the newest schema; to it, as the platform's role. */
+export async function createCatalogDatabase(server: TestPostgres): Promise<PostgresConnection> {
+  const { database } = await server.createDatabase();
+  const connections = server.connectionsTo(database);
+  await prepareSchema(connections, TEST_ZONE);
+  return connections.app;
 }
 
 export async function createTestCatalog(server: TestPostgres): Promise<TestCatalog> {
-  const connection = await server.createDatabase();
-  await migrate(connection, TEST_ZONE);
-  return { catalog: openCatalog({ connection, zone: TEST_ZONE }), connection };
+  const connection = await createCatalogDatabase(server);
+  return {
+    catalog: openCatalog({ connection, zone: TEST_ZONE }),
+    connection,
+    superuser: { ...server.connection, database: connection.database },
+  };
 }
 
 export function tagDefinition(tagCode: string, more: Partial<TagDefinition> = {}): TagDefinition {

@@ -6,11 +6,10 @@ import path from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { pino } from 'pino';
 import { type Authenticator, createAuthenticator } from '../../auth/authenticator.js';
-import { migrate } from '../../catalog/migrate.js';
 import { type LoadRunner, startLoadRunner } from '../../platform/api/loads/load-runner.js';
 import { buildPlatformApp } from '../../platform/app.js';
 import type { App } from '../../platform/http/app-types.js';
-import { TEST_ZONE } from './catalog.js';
+import { createCatalogDatabase } from './catalog.js';
 import type { TestPostgres } from './postgres.js';
 import { openRunPlatform, type RunPlatform } from './run-platform.js';
 
@@ -44,8 +43,7 @@ export async function openPlatformApi(
   authenticator: Authenticator = createAuthenticator({}),
 ): Promise<PlatformApi> {
   const folder = mkdtempSync(path.join(tmpdir(), 'quanren-platform-'));
-  const connection = await server.createDatabase();
-  await migrate(connection, TEST_ZONE);
+  const connection = await createCatalogDatabase(server);
   const platform = await openRunPlatform({ folder, connection });
   const errors: unknown[] = [];
   const loads = await startLoadRunner({

@@ -4,14 +4,21 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { type PostgresConnection, startEmbeddedPostgres } from '../../catalog/embedded-postgres.js';
+import {
+  type CatalogConnections,
+  connectionsToEmbeddedPostgres,
+  type PostgresConnection,
+  startEmbeddedPostgres,
+} from '../../catalog/embedded-postgres.js';
 
 export interface TestPostgres {
   /** To an empty database, as superuser. */
   readonly connection: PostgresConnection;
   readonly pid: number;
-  /** An empty database (UTF8, locale C), in some tens of milliseconds. */
+  /** An empty database (UTF8, locale C), in some tens of milliseconds; to it, as superuser. */
   createDatabase(): Promise<PostgresConnection>;
+  /** To a database of this server as the roles of the platform; those that `createDatabase` made are the owner's. */
+  connectionsTo(database: string): CatalogConnections & { readonly owner: PostgresConnection };
   /** Ends the server and removes its folder. */
   stop(): Promise<void>;
 }
@@ -34,11 +41,13 @@ export async function findFreePort(): Promise<number> {
 /** The server is not durable (fsync off): what tests durability starts its own. Takes about a second. */
 export async function startTestPostgres(): Promise<TestPostgres> {
   const folder = mkdtempSync(path.join(tmpdir(), 'quanren-postgres-'));
+  const port = await findFreePort();
   const server = await startEmbeddedPostgres({
     folder,
-    port: await findFreePort(),
+    port,
     settings: { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', shared_buffers: '32MB' },
   });
+  const { owner, app } = connectionsToEmbeddedPostgres({ folder, port });
   const killAtExit = () => process.kill(server.pid, 'SIGINT');
   process.once('exit', killAtExit);
   let databases = 0;
@@ -51,12 +60,15 @@ export async function startTestPostgres(): Promise<TestPostgres> {
       const client = new pg.Client(server.connection);
       await client.connect();
       try {
-        await client.query(`CREATE DATABASE ${pg.escapeIdentifier(database)}`);
+        await client.query(
+          `CREATE DATABASE ${pg.escapeIdentifier(database)} OWNER ${pg.escapeIdentifier(owner.user)}`,
+        );
       } finally {
         await client.end();
       }
       return { ...server.connection, database };
     },
+    connectionsTo: (database) => ({ owner: { ...owner, database }, app: { ...app, database } }),
     stop: async () => {
       process.off('exit', killAtExit);
       await server.stop();

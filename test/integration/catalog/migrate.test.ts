@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
 import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
+import { APP_ROLE } from '../../../catalog/embedded-roles.js';
 import { migrate } from '../../../catalog/migrate.js';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 
@@ -23,16 +26,17 @@ async function query(connection: PostgresConnection, text: string): Promise<Reco
 }
 
 test('two migrators at once: one runs each migration, the other waits and finds nothing to do', async () => {
+  const files = readdirSync(path.resolve('catalog', 'migrations'));
   const connection = await server.createDatabase();
-  const ran = await Promise.all([migrate(connection, ZONE), migrate(connection, ZONE)]);
-  assert.deepEqual(ran.map((names) => names.length).sort(), [0, 3]);
-  assert.deepEqual(await migrate(connection, ZONE), []);
-  assert.equal((await query(connection, 'SELECT name FROM schema_migrations')).length, 3);
+  const ran = await Promise.all([migrate(connection, ZONE, APP_ROLE), migrate(connection, ZONE, APP_ROLE)]);
+  assert.deepEqual(ran.map((names) => names.length).sort(), [0, files.length]);
+  assert.deepEqual(await migrate(connection, ZONE, APP_ROLE), []);
+  assert.equal((await query(connection, 'SELECT name FROM schema_migrations')).length, files.length);
 });
 
 test('the founding tables have exactly their columns, types and defaults', async () => {
   const connection = await server.createDatabase();
-  await migrate(connection, ZONE);
+  await migrate(connection, ZONE, APP_ROLE);
   const columns = await query(
     connection,
     `SELECT attrelid::regclass::text || '.' || attname || ' ' || format_type(atttypid, atttypmod)
@@ -80,17 +84,17 @@ test('the founding tables have exactly their columns, types and defaults', async
 
 test('anyone who connects gets the platform’s zone, so that civil times come out right', async () => {
   const connection = await server.createDatabase();
-  await migrate(connection, ZONE);
+  await migrate(connection, ZONE, APP_ROLE);
   const [row] = await query(connection, "SELECT current_setting('TimeZone') AS zone");
   assert.equal(row?.zone, ZONE);
-  await migrate(connection, 'America/New_York');
+  await migrate(connection, 'America/New_York', APP_ROLE);
   const [other] = await query(connection, "SELECT current_setting('TimeZone') AS zone");
   assert.equal(other?.zone, 'America/New_York');
 });
 
 test('audit and versions cannot be changed, by anyone', async () => {
   const connection = await server.createDatabase();
-  await migrate(connection, ZONE);
+  await migrate(connection, ZONE, APP_ROLE);
   await query(
     connection,
     `INSERT INTO audit (principal, action, subject_kind, subject_key) VALUES ('a', 'b', 'tag', 'c')`,

@@ -31,6 +31,7 @@ interface Sent {
 let server: TestPostgres;
 let catalog: Catalog;
 let connection: PostgresConnection;
+let superuser: PostgresConnection;
 let sent: Sent[] = [];
 let relays: OutboxRelay[] = [];
 
@@ -41,7 +42,7 @@ after(() => server.stop());
 beforeEach(async () => {
   sent = [];
   relays = [];
-  ({ catalog, connection } = await createTestCatalog(server));
+  ({ catalog, connection, superuser } = await createTestCatalog(server));
   await catalog.tags.save(tagDefinition('age'), { principal: 'ann', expected: 'absent' });
 });
 afterEach(async () => {
@@ -86,7 +87,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 }
 
 async function execute(text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(connection);
+  const client = new pg.Client(superuser);
   await client.connect();
   try {
     return (await client.query<Record<string, unknown>>(text)).rows;

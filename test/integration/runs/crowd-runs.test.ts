@@ -11,13 +11,12 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { migrate } from '../../../catalog/migrate.js';
 import type { TagDefinition } from '../../../catalog/types.js';
 import { DEMO_CROWDS } from '../../../platform/demo/crowds.js';
 import { listMembershipFiles } from '../../../platform/runs/membership-file.js';
 import { RuleChecker } from '../../../rules/index.js';
 import { LATENESS_BOUND_MS } from '../../../stores/membership-store.js';
-import { crowdDefinition, inCrowd, TEST_ZONE, tagDefinition } from '../../support/catalog.js';
+import { createCatalogDatabase, crowdDefinition, inCrowd, tagDefinition } from '../../support/catalog.js';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 import {
   openRunPlatform,
@@ -50,8 +49,7 @@ async function withPlatform(
   use: (platform: RunPlatform, again: RunPlatformOptions) => Promise<void>,
 ): Promise<void> {
   count += 1;
-  const connection = await postgres.createDatabase();
-  await migrate(connection, TEST_ZONE);
+  const connection = await createCatalogDatabase(postgres);
   const place = { folder: path.join(root, String(count)), connection };
   const platform = await openRunPlatform({ ...place, ...options });
   try {

@@ -7,9 +7,8 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
-import { migrate } from '../../../catalog/migrate.js';
 import { listMembershipFiles } from '../../../platform/runs/membership-file.js';
-import { TEST_ZONE } from '../../support/catalog.js';
+import { createCatalogDatabase } from '../../support/catalog.js';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 import {
   openRunPlatform,
@@ -39,8 +38,7 @@ let template: PostgresConnection;
 before(async () => {
   postgres = await startTestPostgres();
   root = mkdtempSync(path.join(tmpdir(), 'quanren-kill-'));
-  template = await postgres.createDatabase();
-  await migrate(template, TEST_ZONE);
+  template = await createCatalogDatabase(postgres);
   const platform = await openRunPlatform({ folder: path.join(root, 'template'), connection: template });
   await registerDemo(platform, CROWDS);
   await platform.warehouse.generateUsers({ count: USERS, seed: 1, dt: FIRST_DT });
