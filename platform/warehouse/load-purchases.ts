@@ -20,6 +20,7 @@ import { QuanrenError } from '../../errors/quanren-error.js';
 import type { DuckSession } from './duck.js';
 import { type PurchaseTable, publishFile, type WarehouseFiles } from './files.js';
 import { isPurchaseHeader, parsePurchaseLine, REJECT_REASONS, type RejectReason } from './purchase-line.js';
+import { refuseOverflow } from './refuse-overflow.js';
 import { splitLines } from './split-lines.js';
 
 export interface PurchaseSource {
@@ -145,7 +146,8 @@ async function writeTables(
 
 /**
  * Loads one file into ODS and DWD. A purchase after the business date is kept: it counts in the wide tables of later
- * business dates. Throws `bad_request` for a file without the header line, an empty one, and one without a purchase.
+ * business dates. Throws `bad_request` for a file without the header line, an empty one, one without a purchase, and one
+ * that takes a user's totals beyond their columns.
  */
 export async function loadPurchases(
   session: DuckSession,
@@ -164,8 +166,16 @@ export async function loadPurchases(
   }
   const dt = givenDt ?? newest;
   await files.refuseOtherOrigin(dt, 'real');
-  const existing = (await files.purchaseFiles('dwd/purchases')).find((file) => file.fileHash === fileHash);
-  if (existing === undefined) await writeTables(session, files, { fileName: source.name, fileHash, dt });
+  const loaded = await files.purchaseFiles('dwd/purchases');
+  const existing = loaded.find((file) => file.fileHash === fileHash);
+  if (existing === undefined) {
+    await refuseOverflow(
+      session,
+      source.name,
+      loaded.map(({ file }) => file),
+    );
+    await writeTables(session, files, { fileName: source.name, fileHash, dt });
+  }
 
   const counts = await session.rows(
     'SELECT reason, count(*) AS lines FROM staged WHERE line_number > 1 GROUP BY reason',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { listValue } from '@duckdb/node-api';
+import { QuanrenError } from '../../errors/quanren-error.js';
 import type { DuckRow } from './duck.js';
 import { PROFILE_COLUMNS } from './user-profiles.js';
 import { Warehouse } from './warehouse.js';
@@ -214,10 +215,41 @@ test('what is no purchases file is refused and leaves nothing', async () => {
   empty.close();
 });
 
-test('a sum beyond DECIMAL(10,2) is an error, not another number', async () => {
+test('a file that takes a user’s totals beyond what a column holds is refused, with user and line, and leaves nothing', async () => {
   const rich = await openWarehouse('rich');
-  const lines = Array<string>(1001).fill(' 00001 19970101  199999.99');
-  await assert.rejects(load(rich, [HEADER, ...lines].join('\n')), /Could not cast|Casting value/);
+  const lines = (uid: string, count: number, rest = '  199999.99') =>
+    Array<string>(count).fill(` ${uid} 19970101${rest}`);
+  const file = (...all: string[][]) => [HEADER, ...all.flat()].join('\n');
+  const refused = (content: string, message: RegExp) =>
+    assert.rejects(load(rich, content), (error) => {
+      assert.ok(error instanceof QuanrenError, String(error));
+      assert.equal(error.code, 'bad_request');
+      assert.match(error.message, message);
+      return true;
+    });
+  const one = lines('00002', 1);
+  await refused(
+    file(one, lines('00001', 1_001), lines('00003', 1_100)),
+    /^Line 1003 of file\.txt takes the total_spent of user 00001 to 100099989\.99, and/,
+  );
+  for (const table of ['ods/purchases', 'dwd/purchases', 'dwd/purchases_rejected'] as const)
+    assert.deepEqual(await rich.files.purchaseFiles(table), [], table);
+  assert.equal(await rich.newestDt(), null);
+
+  await load(rich, file(lines('00001', 1_000)));
+  assert.equal((await rich.readUserRow('00001', {}))?.columns.get('total_spent'), '99999990.00');
+  await refused(
+    file(one, lines('00001', 1)),
+    /^Line 3 of .* user 00001 to 100099989\.99, with what was loaded before/,
+  );
+  await load(rich, file(one, lines('00001', 1, '  1    9.99')));
+  assert.equal((await rich.readUserRow('00001', {}))?.columns.get('total_spent'), '99999999.99');
+
+  const wide = await load(
+    rich,
+    file(one, lines('00005', 1, '  1100000.00'), lines('00005', 1, '  19999.999')),
+  );
+  assert.deepEqual([wide.purchases, wide.rejected.width, wide.rejected.dollar_value], [1, 1, 1]);
   rich.close();
 });
 
