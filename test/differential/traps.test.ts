@@ -258,6 +258,23 @@ for (const { name, column, rule, values, expected } of LONG_LISTS) {
   }
 }
 
+test('at each bound of many ranges, which are searched by halves', async () => {
+  const days = Array.from({ length: 40 }, (_, index) => formatDate(10_000 + index * 2));
+  const [first, last] = ['00:00:00', '23:59:59.999999'];
+  const within = days.flatMap((day) => [`${day} ${first}`, `${day} ${last}`]);
+  const beside = days.flatMap((_, index) => {
+    const next = formatDate(10_001 + index * 2);
+    return [`${next} ${first}`, `${next} ${last}`];
+  });
+  const expected = [...within.map(() => true), ...beside.map(() => false)];
+  for (const engine of engines) {
+    for (const sqlType of ['TEXT', 'TIMESTAMP']) {
+      const column = { tag_type: 'datetime', value_format: 'instant', sqlType };
+      await expectTruths(engine, column, [...within, ...beside], on('IN', days), expected);
+    }
+  }
+});
+
 test('as deep and as large as a rule may be', async () => {
   const nested = (depth: number): object =>
     depth === 1 ? on('>', 0) : { logic: depth % 2 === 0 ? 'NOT' : 'AND', conditions: [nested(depth - 1)] };
