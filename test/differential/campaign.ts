@@ -7,6 +7,8 @@ export interface Campaign {
   readonly seed: number;
   readonly rules: number;
   readonly rows: number;
+  /** The file of the test that it is of, where `npm run test:differential` would not repeat it. */
+  readonly test?: string;
 }
 
 export interface Outcome {
@@ -25,7 +27,7 @@ const MAX_TRUTHS_AT_ONCE = 500_000;
 
 /** Stops at the end of the first world in which a contender disagrees. */
 export async function runCampaign(
-  { seed, rules, rows }: Campaign,
+  { seed, rules, rows, test }: Campaign,
   contenders: readonly Contender[],
   progress: (rulesDone: number, counts: TruthCounts) => void = () => undefined,
 ): Promise<Outcome> {
@@ -47,7 +49,10 @@ export async function runCampaign(
         const contender = contenders.find(({ name }) => name === found.contender);
         if (contender === undefined) continue;
         failed.add(contender.name);
-        const command = `npm run test:differential -- --rules ${rules} --rows ${rows} --seed ${seed}`;
+        const command =
+          test === undefined
+            ? `npm run test:differential -- --rules ${rules} --rows ${rows} --seed ${seed}`
+            : `node scripts/test.mjs ${test}`;
         disagreements.push(describe(await shrink(world, found, contender), command));
       }
       progress(counts.rules, counts);

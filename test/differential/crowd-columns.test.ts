@@ -41,7 +41,10 @@ const columns: Contender = {
 };
 
 test('crowds as columns', async () => {
-  const { counts, disagreements } = await runCampaign({ seed: 41, rules: 500, rows: 100 }, [columns]);
+  const { counts, disagreements } = await runCampaign(
+    { seed: 41, rules: 500, rows: 100, test: 'test/differential/crowd-columns.test.ts' },
+    [columns],
+  );
   assert.deepEqual(disagreements, []);
   assert.equal(counts.rules, 500);
 });

@@ -7,6 +7,8 @@ import { type Contender, reference } from './compare.js';
 import { createChecker } from './generate-world.js';
 import { formatRule, type GeneratedRule } from './rule-json.js';
 
+const FILE = 'test/differential/other-ways.test.ts';
+
 function canonicalOf(text: string): string {
   const parsed = parseRule(text);
   assert.ok(parsed.ok);
@@ -101,13 +103,17 @@ function combine(explanation: Explanation, parts: readonly Explanation[]): Truth
 }
 
 test('the canonical form means what the rule means, however the rule was written', async () => {
-  const { counts, disagreements } = await runCampaign({ seed: 51, rules: 1_000, rows: 40 }, [canonical]);
+  const { counts, disagreements } = await runCampaign({ seed: 51, rules: 1_000, rows: 40, test: FILE }, [
+    canonical,
+  ]);
   assert.deepEqual(disagreements, []);
   assert.equal(counts.rules, 1_000);
 });
 
 test('an explanation comes to the truth that it explains', async () => {
-  const { counts, disagreements } = await runCampaign({ seed: 52, rules: 500, rows: 20 }, [explained]);
+  const { counts, disagreements } = await runCampaign({ seed: 52, rules: 500, rows: 20, test: FILE }, [
+    explained,
+  ]);
   assert.deepEqual(disagreements, []);
   assert.equal(counts.rules, 500);
 });

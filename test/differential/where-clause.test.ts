@@ -14,7 +14,12 @@ import { type Campaign, runCampaign } from './campaign.js';
 import { type Contender, sqlOf } from './compare.js';
 import { openDuckdb, openPostgres, type SqlEngine } from './engines.js';
 
-const CAMPAIGN: Campaign = { seed: 20_270_101, rules: 600, rows: 200 };
+const CAMPAIGN: Campaign = {
+  seed: 20_270_101,
+  rules: 600,
+  rows: 200,
+  test: 'test/differential/where-clause.test.ts',
+};
 
 let server: TestPostgres;
 let folder: string;
