@@ -109,7 +109,7 @@ try {
   await runAll('first run');
   await saveRules(1);
   await runAll('second run');
-  print(`store: ${Math.round(statSync(path.join(folder, 'memberships.mdb')).size / 2 ** 20)} MiB`);
+  print(`store: ${Math.round(statSync(path.join(folder, 'store', 'memberships.mdb')).size / 2 ** 20)} MiB`);
 } finally {
   await platform.close();
   await postgres.stop();

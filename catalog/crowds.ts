@@ -8,9 +8,11 @@ import { type Database, one, type Queryable } from './database.js';
 import { enqueueCrowd, enqueueCrowdDeletion } from './outbox.js';
 import { toPage } from './paging.js';
 import { checkRuleOfCrowd, findUses, hashRule } from './rule-check.js';
+import { requestDeletion } from './runs.js';
 import type {
   Crowd,
   CrowdDefinition,
+  CrowdRun,
   CrowdStatus,
   CrowdVersion,
   Page,
@@ -26,6 +28,13 @@ export interface CrowdChange {
   readonly expected: number | 'absent';
 }
 
+export interface CrowdDeletion {
+  readonly principal: string;
+  readonly expected: number;
+  /** Refused with `overloaded` where more runs than this would be unfinished. */
+  readonly maxUnfinished: number;
+}
+
 export interface CrowdRepository {
   /** By code. */
   list(page: PageRequest, filter?: { readonly status?: CrowdStatus | undefined }): Promise<Page<Crowd>>;
@@ -37,8 +46,8 @@ export interface CrowdRepository {
   version(crowdCode: string, version: number): Promise<CrowdVersion>;
   /**
    * Creates or replaces; a definition that is already so makes no new version. Throws `precondition_failed`,
-   * `invalid_rule` with diagnostics, and `conflict` with the crowds that refer to this one and would break, or for the
-   * code of a deleted crowd that was ever computed.
+   * `invalid_rule` with diagnostics, and `conflict` with the crowds that refer to this one and would break, or with the
+   * run that is still emptying a deleted crowd of this code.
    */
   save(
     crowdCode: string,
@@ -51,8 +60,12 @@ export interface CrowdRepository {
   setStatus(crowdCode: string, status: CrowdStatus, principal: string): Promise<Crowd>;
   /** The crowds that have a schedule, paused ones too. */
   schedules(): Promise<CrowdSchedule[]>;
-  /** Throws `not_found`, `precondition_failed`, and `conflict` with the crowds, activities and runs that need it. */
-  delete(crowdCode: string, change: CrowdChange & { expected: number }): Promise<void>;
+  /**
+   * Returns the run, queued in the same transaction, that takes the members out of the store; null where the crowd was
+   * never computed. Throws `not_found`, `precondition_failed`, `overloaded`, and `conflict` with the crowds, activities
+   * and runs that need it.
+   */
+  delete(crowdCode: string, deletion: CrowdDeletion): Promise<CrowdRun | null>;
 }
 
 export interface CrowdSchedule {
@@ -219,14 +232,16 @@ export function createCrowdRepository(database: Database, zone: string): CrowdRe
       }));
     },
 
-    delete: (crowdCode, change) =>
+    delete: (crowdCode, { principal, expected, maxUnfinished }) =>
       database.change(async (tx) => {
         const before = present(await find(tx, crowdCode), crowdCode);
-        expect(before, crowdCode, change);
+        expect(before, crowdCode, expected);
         await refuseIfUsed(tx, crowdCode);
+        const run = await requestDeletion(tx, { crowdCode, requestedBy: principal, maxUnfinished });
         await tx.query('DELETE FROM crowd_rules WHERE crowd_code = $1', [crowdCode]);
-        await audit(tx, 'crowd.delete', change.principal, before, null);
+        await audit(tx, 'crowd.delete', principal, before, null);
         await enqueueCrowdDeletion(tx, crowdCode);
+        return run;
       }),
   };
 }
@@ -254,7 +269,7 @@ function present(crowd: Crowd | undefined, crowdCode: string): Crowd {
   return crowd;
 }
 
-function expect(before: Crowd | undefined, crowdCode: string, { expected }: CrowdChange): void {
+function expect(before: Crowd | undefined, crowdCode: string, expected: number | 'absent'): void {
   const version = before?.version ?? 'absent';
   if (expected === version) return;
   const now = before === undefined ? 'does not exist' : `has version ${version}`;
@@ -275,9 +290,9 @@ async function saveCrowd(
   restoredVersion: number | null,
 ): Promise<{ crowd: Crowd; isNew: boolean }> {
   const before = await find(tx, crowdCode);
-  expect(before, crowdCode, change);
+  expect(before, crowdCode, change.expected);
   if (before !== undefined && isSame(before, definition)) return { crowd: before, isNew: false };
-  if (before === undefined) await refuseUsedCode(tx, crowdCode);
+  if (before === undefined) await refuseWhileEmptied(tx, crowdCode);
   const { crowdName, description, owner, ruleJson, scheduleCron } = definition;
   const { last } = one(
     await tx.query<{ last: number }>(
@@ -345,16 +360,17 @@ async function replaceUses(tx: Queryable, crowdCode: string, ruleJson: string): 
   );
 }
 
-/** The store may still hold the members of a deleted crowd: a new one of that code would begin with them. */
-async function refuseUsedCode(tx: Queryable, crowdCode: string): Promise<void> {
+/** The members of a deleted crowd may be in the store still: a new one of its code would begin with them. */
+async function refuseWhileEmptied(tx: Queryable, crowdCode: string): Promise<void> {
   const [run] = await tx.query<{ run_id: number }>(
-    'SELECT run_id FROM crowd_runs WHERE crowd_code = $1 AND updates_store LIMIT 1',
+    "SELECT run_id FROM crowd_runs WHERE crowd_code = $1 AND status IN ('queued', 'running')",
     [crowdCode],
   );
   if (run === undefined) return;
   throw new QuanrenError(
     'conflict',
-    `The code '${crowdCode}' belonged to a crowd that was computed and then deleted, and is not given again: take another code.`,
+    `A crowd '${crowdCode}' was deleted, and run ${run.run_id} is still taking its members out of the store: create it again when that run is committed.`,
+    { extra: { usedBy: [{ kind: 'run', code: String(run.run_id) }] } },
   );
 }
 

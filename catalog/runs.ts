@@ -1,6 +1,7 @@
 /**
  * The journal of crowd runs. States: queued → running → committed | failed. A run that is found running after a crash
- * is begun again: it keeps its rule version, its change time and whether it updates the store.
+ * is begun again: it keeps its rule version, its change time and whether it updates the store. A deletion never fails,
+ * because the crowd's code waits for it: it is queued again.
  */
 import { randomUUID } from 'node:crypto';
 import { QuanrenError } from '../errors/quanren-error.js';
@@ -8,6 +9,7 @@ import { recordAudit } from './audit.js';
 import { type Database, one, type Queryable } from './database.js';
 import { toPage } from './paging.js';
 import type {
+  ComputeCause,
   CrowdRun,
   ExportRequest,
   Page,
@@ -24,11 +26,14 @@ export interface RunOrder {
   readonly dt: string;
   readonly origin: UserOrigin;
   readonly export?: ExportRequest | undefined;
-  readonly cause: RunCause;
+  readonly cause: ComputeCause;
   readonly requestedBy: string;
   /** Refused with `overloaded` where more than this would be unfinished. */
   readonly maxUnfinished: number;
 }
+
+/** What is queued; a deletion has no dt. */
+type QueuedOrder = Omit<RunOrder, 'dt' | 'origin' | 'cause'> & Pick<CrowdRun, 'dt' | 'origin' | 'cause'>;
 
 export interface BeginOptions {
   readonly nowMs: number;
@@ -51,7 +56,7 @@ export interface RunRepository {
   list(page: PageRequest, filter?: RunFilter): Promise<Page<CrowdRun>>;
   /** Queued and running, in the order they were asked for. */
   unfinished(): Promise<CrowdRun[]>;
-  /** The newest committed run that updated the store. */
+  /** The newest committed run that updated the store, which may be the deletion of an earlier crowd of that code. */
   lastCommitted(crowdCode: string): Promise<CrowdRun | null>;
   /** Makes a run running, with a change time greater than any of its crowd; durable when it resolves. */
   begin(runId: number, options: BeginOptions): Promise<CrowdRun>;
@@ -61,8 +66,11 @@ export interface RunRepository {
    * `exportError` is a sentence for people.
    */
   commit(runId: number, counts: RunCounts, exportError?: string): Promise<CrowdRun>;
-  /** `error` is a sentence for people. A run already committed stays so. */
-  fail(runId: number, error: string): Promise<void>;
+  /**
+   * `error` is a sentence for people. A run already committed stays so, and a deletion is queued again. Resolves with
+   * whether the run has ended.
+   */
+  fail(runId: number, error: string): Promise<boolean>;
 }
 
 interface RunRow {
@@ -70,7 +78,7 @@ interface RunRow {
   readonly batch_id: string;
   readonly crowd_code: string;
   readonly rule_version: number;
-  readonly dt: string;
+  readonly dt: string | null;
   readonly origin: UserOrigin | null;
   readonly status: RunStatus;
   readonly cause: RunCause;
@@ -182,11 +190,16 @@ export function createRunRepository(database: Database): RunRepository {
       database.change((tx) => commitRun(tx, runId, counts, exportError ?? null)),
 
     async fail(runId, error) {
-      await database.query(
-        `UPDATE crowd_runs SET status = 'failed', error = $2, finished_at = CURRENT_TIMESTAMP
-         WHERE run_id = $1 AND status IN ('queued', 'running')`,
+      const [now] = await database.query<Pick<RunRow, 'status'>>(
+        `UPDATE crowd_runs SET
+           error = $2,
+           status = CASE cause WHEN 'deletion' THEN 'queued' ELSE 'failed' END,
+           finished_at = CASE cause WHEN 'deletion' THEN NULL ELSE CURRENT_TIMESTAMP END
+         WHERE run_id = $1 AND status IN ('queued', 'running')
+         RETURNING status`,
         [runId, error],
       );
+      return now?.status !== 'queued';
     },
   };
 }
@@ -209,6 +222,30 @@ async function requestRuns(tx: Queryable, order: RunOrder): Promise<CrowdRun[]> 
       extra: { crowdCodes: paused },
     });
   }
+  return queueRuns(tx, order);
+}
+
+/**
+ * Queues the run that empties a crowd, which is there still and is about to be deleted; null where no run of it has
+ * begun, so that there is nothing to empty. Throws `overloaded`.
+ */
+export async function requestDeletion(
+  tx: Queryable,
+  order: Pick<RunOrder, 'requestedBy' | 'maxUnfinished'> & { readonly crowdCode: string },
+): Promise<CrowdRun | null> {
+  const { crowdCode, ...by } = order;
+  const [last] = await tx.query<{ cause: RunCause }>(
+    `SELECT cause FROM crowd_runs WHERE crowd_code = $1 AND started_at IS NOT NULL
+     ORDER BY run_id DESC LIMIT 1`,
+    [crowdCode],
+  );
+  if (last === undefined || last.cause === 'deletion') return null;
+  return one(
+    await queueRuns(tx, { ...by, crowdCodes: [crowdCode], dt: null, origin: null, cause: 'deletion' }),
+  );
+}
+
+async function queueRuns(tx: Queryable, order: QueuedOrder): Promise<CrowdRun[]> {
   const { count } = one(
     await tx.query<{ count: number }>(
       "SELECT count(*) AS count FROM crowd_runs WHERE status IN ('queued', 'running')",
@@ -277,13 +314,18 @@ async function beginRun(tx: Queryable, runId: number, options: BeginOptions): Pr
     `UPDATE crowd_runs SET
        status = 'running',
        started_at = coalesce(started_at, CURRENT_TIMESTAMP),
+       error = NULL,
        change_time_ms = CASE WHEN $2 THEN greatest($3::bigint, (
          SELECT max(other.change_time_ms) + 1 FROM crowd_runs other WHERE other.crowd_code = $4
        )) ELSE change_time_ms END,
        updates_store = coalesce(updates_store, NOT EXISTS (
          SELECT FROM crowd_runs other
-         WHERE other.crowd_code = $4 AND other.status = 'committed' AND other.updates_store
+         WHERE other.crowd_code = $4 AND other.status = 'committed' AND other.updates_store AND other.dt IS NOT NULL
            AND (other.origin IS DISTINCT FROM 'synthetic', other.dt) > ($6, $5)
+           AND NOT EXISTS (
+             SELECT FROM crowd_runs deletion
+             WHERE deletion.crowd_code = $4 AND deletion.cause = 'deletion' AND deletion.run_id > other.run_id
+           )
        ))
      WHERE run_id = $1 RETURNING ${COLUMNS}`,
     [runId, renew, options.nowMs, run.crowdCode, run.dt, run.origin !== 'synthetic'],

@@ -75,14 +75,17 @@ export interface CrowdVersion extends CrowdDefinition {
 }
 
 export type RunStatus = 'queued' | 'running' | 'committed' | 'failed';
-export type RunCause = 'manual' | 'schedule' | 'demo';
+/** Why a crowd is computed. */
+export type ComputeCause = 'manual' | 'schedule' | 'demo';
+/** `deletion`: the crowd was deleted, and the run takes its members out of the store. */
+export type RunCause = ComputeCause | 'deletion';
 
 export interface ExportRequest {
   readonly format: 'csv' | 'parquet';
   readonly folder: string;
 }
 
-/** One run of one crowd for one business date. */
+/** One run of one crowd: for one business date, or of a deleted crowd, to empty it. */
 export interface CrowdRun {
   readonly runId: number;
   /** Runs asked for together share one scan. */
@@ -90,8 +93,8 @@ export interface CrowdRun {
   readonly crowdCode: string;
   /** The version current when the run was asked for; a repeat keeps it. */
   readonly ruleVersion: number;
-  /** `1998-06-30` */
-  readonly dt: string;
+  /** `1998-06-30`; null for a deletion, and for no other. */
+  readonly dt: string | null;
   readonly status: RunStatus;
   readonly cause: RunCause;
   readonly requestedBy: string;
@@ -110,7 +113,7 @@ export interface CrowdRun {
   readonly step: string | null;
   readonly progress: { readonly done: number; readonly total: number } | null;
   readonly counts: RunCounts | null;
-  /** Why it failed; of a committed run, why its export did. */
+  /** Why it failed; of a committed run, why its export did; of a deletion queued again, why it did not come through. */
   readonly error: string | null;
   readonly export: ExportRequest | null;
 }

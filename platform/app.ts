@@ -76,7 +76,7 @@ export async function buildPlatformApp(options: PlatformAppOptions): Promise<App
   const { services, loads } = options;
   addHealthRoutes(app, services.catalog);
   addTagRoutes(app, services);
-  addCrowdRoutes(app, services.catalog);
+  addCrowdRoutes(app, services);
   addPreviewRoute(app, services);
   addRunRoutes(app, services, { root: options.exportRoot, authIsOn: options.authenticator.isOn });
   addExplainRoute(app, services);

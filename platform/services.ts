@@ -1,6 +1,6 @@
 /** What the platform's API stands on. The API checks requests, rules and scopes; these do the work. */
 import type { Catalog } from '../catalog/catalog.js';
-import type { CrowdRun, ExportRequest, RunCause, UserOrigin } from '../catalog/types.js';
+import type { ComputeCause, CrowdRun, ExportRequest, UserOrigin } from '../catalog/types.js';
 import type { CheckedRule } from '../rules/ast.js';
 import type { Tag } from '../rules/tag.js';
 
@@ -95,7 +95,7 @@ export interface RunRequest {
   /** Default: the newest complete partition, of real users before synthetic ones. */
   readonly dt?: string;
   readonly export?: ExportRequest;
-  readonly cause: RunCause;
+  readonly cause: ComputeCause;
   readonly requestedBy: string;
 }
 
@@ -106,4 +106,12 @@ export interface RunService {
    * (the queue is full).
    */
   start(request: RunRequest): Promise<readonly CrowdRun[]>;
+  /**
+   * Deletes a crowd at the version that the caller has seen. Resolves with the run that empties it, which goes on by
+   * itself; null where the crowd was never computed. Throws as the catalog does.
+   */
+  deleteCrowd(
+    crowdCode: string,
+    by: { readonly principal: string; readonly expected: number },
+  ): Promise<CrowdRun | null>;
 }

@@ -2,29 +2,37 @@
  * Crowd runs: asked for, queued in the catalog, executed one batch at a time. What a killed process left unfinished is
  * executed again at the next start, oldest first.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../../catalog/catalog.js';
 import type { CrowdRun } from '../../catalog/types.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { RunRequest, RunService } from '../services.js';
 import { dayOfBusinessDate } from '../warehouse/business-date.js';
-import { type BatchTools, executeBatch } from './execute-batch.js';
+import { executeBatch } from './execute-batch.js';
+import { executeDeletion } from './execute-deletion.js';
+import type { RunTools } from './run-tools.js';
 
-export interface CrowdRunsOptions extends Omit<BatchTools, 'onStep'> {
-  /** Hears of batches that ended in an error, which their runs tell people of in a sentence. */
+export interface CrowdRunsOptions extends Omit<RunTools, 'onStep'> {
+  /** Hears of executions that ended in an error, which their runs tell people of in a sentence. */
   readonly onError: (error: unknown, runs: readonly CrowdRun[]) => void;
-  readonly onStep?: BatchTools['onStep'];
+  readonly onStep?: RunTools['onStep'];
 }
 
 /** Runs that may be unfinished; more are refused. */
 const MAX_UNFINISHED = 1_000;
 const PAGE = 1_000;
+/**
+ * A deletion that did not come through is tried again after these, a restart of Postgres among them, while the other
+ * runs wait; then at the next start.
+ */
+const DELETION_PAUSES_MS = [1_000, 10_000];
 
 class Stopping extends Error {}
 
 export class CrowdRuns implements RunService {
   readonly #options: CrowdRunsOptions;
-  readonly #tools: BatchTools;
-  #stopping = false;
+  readonly #tools: RunTools;
+  readonly #stop = new AbortController();
   #last: Promise<void> = Promise.resolve();
 
   constructor(options: CrowdRunsOptions) {
@@ -33,7 +41,7 @@ export class CrowdRuns implements RunService {
       ...options,
       onStep: (step) => {
         options.onStep?.(step);
-        if (this.#stopping) throw new Stopping();
+        if (this.#stop.signal.aborted) throw new Stopping();
       },
     };
   }
@@ -67,14 +75,24 @@ export class CrowdRuns implements RunService {
     return runs;
   }
 
-  /** Resolves when every run that was started or resumed so far has ended. */
+  async deleteCrowd(
+    crowdCode: string,
+    by: { readonly principal: string; readonly expected: number },
+  ): Promise<CrowdRun | null> {
+    const { crowds } = this.#options.catalog;
+    const run = await crowds.delete(crowdCode, { ...by, maxUnfinished: MAX_UNFINISHED });
+    if (run !== null) this.#enqueue([run]);
+    return run;
+  }
+
+  /** Resolves when every run that was started or resumed so far has ended, or is left to the next start. */
   settled(): Promise<void> {
     return this.#last;
   }
 
   /** Stops after the step in hand; what is unfinished then is executed again at the next start. */
   async close(): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     await this.#last;
   }
 
@@ -97,24 +115,42 @@ export class CrowdRuns implements RunService {
   }
 
   async #execute(runs: readonly CrowdRun[]): Promise<void> {
-    if (this.#stopping) return;
-    try {
-      await executeBatch(runs, this.#tools);
-    } catch (error) {
-      if (error instanceof Stopping) return;
-      this.#options.onError(error, runs);
-      const sentence =
-        error instanceof QuanrenError ? error.message : 'An unexpected error; the platform’s log has more.';
-      await this.#giveUp(runs, sentence);
+    const [first] = runs;
+    if (first === undefined) return;
+    const { dt } = first;
+    const execute =
+      dt === null ? () => executeDeletion(first, this.#tools) : () => executeBatch(runs, dt, this.#tools);
+    const { signal } = this.#stop;
+    for (const pauseMs of dt === null ? [0, ...DELETION_PAUSES_MS] : [0]) {
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || (await this.#end(runs, execute))) return;
     }
   }
 
-  async #giveUp(runs: readonly CrowdRun[], sentence: string): Promise<void> {
+  /** Returns whether the runs have ended. */
+  async #end(runs: readonly CrowdRun[], execute: () => Promise<void>): Promise<boolean> {
     try {
-      for (const run of runs) await this.#options.catalog.runs.fail(run.runId, sentence);
+      await execute();
+      return true;
+    } catch (error) {
+      if (error instanceof Stopping) return false;
+      this.#options.onError(error, runs);
+      const sentence =
+        error instanceof QuanrenError ? error.message : 'An unexpected error; the platform’s log has more.';
+      return this.#giveUp(runs, sentence);
+    }
+  }
+
+  async #giveUp(runs: readonly CrowdRun[], sentence: string): Promise<boolean> {
+    try {
+      let haveEnded = true;
+      for (const { runId } of runs)
+        haveEnded = (await this.#options.catalog.runs.fail(runId, sentence)) && haveEnded;
+      return haveEnded;
     } catch (error) {
       // They stay unfinished in the catalog and are executed again at the next start.
       this.#options.onError(error, runs);
+      return false;
     }
   }
 }

@@ -5,7 +5,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { DuckSession } from '../warehouse/duck.js';
-import { makeFolder, publishFile, type WarehouseFiles } from '../warehouse/files.js';
+import { makeFolder, publishFile, removeFolder, type WarehouseFiles } from '../warehouse/files.js';
 import { printIsMember } from './crowd-bits.js';
 
 export type ExportFormat = 'csv' | 'parquet';
@@ -15,9 +15,18 @@ const COPY_OPTIONS: Readonly<Record<ExportFormat, string>> = {
   parquet: 'FORMAT parquet, COMPRESSION zstd',
 };
 
+function crowdTableFolder(files: WarehouseFiles, crowdCode: string): string {
+  return path.join(files.root, 'ads', `crowd_uid_${crowdCode}`);
+}
+
 /** The file of a crowd's table for a business date. */
 export function crowdTableFile(files: WarehouseFiles, crowdCode: string, dt: string): string {
-  return path.join(files.root, 'ads', `crowd_uid_${crowdCode}`, `dt=${dt}`, 'members.parquet');
+  return path.join(crowdTableFolder(files, crowdCode), `dt=${dt}`, 'members.parquet');
+}
+
+/** Removes a crowd's table, every business date of it. Files that it was exported to stay. */
+export function removeCrowdTable(files: WarehouseFiles, crowdCode: string): Promise<void> {
+  return removeFolder(crowdTableFolder(files, crowdCode));
 }
 
 /** From the session's table `members`; returns how many there are. `temporary` and `file` are on one file system. */

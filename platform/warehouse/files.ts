@@ -61,6 +61,13 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
+/** Removes a folder and all in it, durably, if it is there. */
+export async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(path.dirname(folder), { recursive: true });
+  await syncPath(path.dirname(folder));
+}
+
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).sort();

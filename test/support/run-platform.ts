@@ -27,6 +27,7 @@ export interface RunPlatform {
 }
 
 export interface RunPlatformOptions {
+  /** Laid out as the platform's data folder. */
   readonly folder: string;
   readonly connection: PostgresConnection;
   /** Of DuckDB; default 1 GB. */
@@ -45,7 +46,7 @@ export async function openRunPlatform(options: RunPlatformOptions): Promise<RunP
     memoryLimitBytes,
     threads: 2,
   });
-  const store = openEmbeddedMembershipStore(folder);
+  const store = openEmbeddedMembershipStore(path.join(folder, 'store'));
   const bus = openEmbeddedEventBus(path.join(folder, 'bus'));
   const errors: unknown[] = [];
   const onError = (error: unknown) => errors.push(error);

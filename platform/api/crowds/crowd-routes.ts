@@ -9,6 +9,7 @@ import { CODE_KEY, NUMBER_KEY, toPageRequest, toPageView } from '../../http/pagi
 import { expectVersion, readPrecondition, toEntityTag } from '../../http/preconditions.js';
 import {
   BODY_PROBLEMS,
+  followed,
   Id,
   PagingProperties,
   PreconditionHeaders,
@@ -17,7 +18,9 @@ import {
   versioned,
 } from '../../http/schemas.js';
 import { parseCron } from '../../schedule/cron-expression.js';
+import type { PlatformServices } from '../../services.js';
 import { findOrUndefined } from '../find-or-undefined.js';
+import { RunView, runLocation, toRunView } from '../runs/run-schemas.js';
 import {
   CrowdBody,
   CrowdParams,
@@ -36,9 +39,9 @@ import { diffVersions } from './diff-versions.js';
 const READ_PROBLEMS = problems('400', '404');
 const WRITE_PROBLEMS = { ...BODY_PROBLEMS, ...problems('404', '409', '412', '422', '428') };
 
-export function addCrowdRoutes(app: App, catalog: Catalog): void {
+export function addCrowdRoutes(app: App, { catalog, runs }: PlatformServices): void {
   addReading(app, catalog);
-  addSaving(app, catalog);
+  addWriting(app, catalog, runs);
   addSwitching(app, catalog);
 }
 
@@ -131,7 +134,7 @@ function addReading(app: App, catalog: Catalog): void {
   );
 }
 
-function addSaving(app: App, catalog: Catalog): void {
+function addWriting(app: App, catalog: Catalog, runs: PlatformServices['runs']): void {
   /** The version that the request has seen; for a crowd that is there it must say one. */
   const expectedVersion = async (request: FastifyRequest, crowdCode: string): Promise<number | 'absent'> => {
     const precondition = readPrecondition(request.headers);
@@ -208,19 +211,22 @@ function addSaving(app: App, catalog: Catalog): void {
       config: { scope: 'crowds:write' },
       schema: {
         summary: 'Delete a crowd that nothing needs; If-Match names the version',
+        description:
+          '202 where the crowd was ever computed: it matches no more, and Location is the run that takes its members out of the store. Until that is committed the code cannot be used again. 204 where there is nothing to take out.',
         tags: ['crowds'],
         params: CrowdParams,
         headers: PreconditionHeaders,
-        response: { 204: Type.Null(), ...WRITE_PROBLEMS },
+        response: { 202: followed(RunView), 204: Type.Null(), ...WRITE_PROBLEMS },
       },
     },
     async (request, reply) => {
       const { crowdCode } = request.params;
-      await catalog.crowds.delete(crowdCode, {
+      const run = await runs.deleteCrowd(crowdCode, {
         principal: nameOf(request),
         expected: await seenVersion(request, crowdCode),
       });
-      return reply.code(204).send(null);
+      if (run === null) return reply.code(204).send(null);
+      return reply.code(202).header('Location', runLocation(run)).send(toRunView(run));
     },
   );
 }

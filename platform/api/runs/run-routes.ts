@@ -14,9 +14,6 @@ import {
   Dt,
   followed,
   Id,
-  Instant,
-  nullable,
-  Origin,
   PagingProperties,
   pageOf,
   problems,
@@ -24,13 +21,8 @@ import {
 } from '../../http/schemas.js';
 import type { PlatformServices, RunRequest } from '../../services.js';
 import { type ExportPlace, prepareExportFolder } from './export-folder.js';
+import { RunStatus, RunView, runLocation, toRunView } from './run-schemas.js';
 
-const RunStatus = Type.Union([
-  Type.Literal('queued'),
-  Type.Literal('running'),
-  Type.Literal('committed'),
-  Type.Literal('failed'),
-]);
 const ExportBody = body({
   format: Type.Union([Type.Literal('csv'), Type.Literal('parquet')]),
   folder: Type.Optional(
@@ -50,45 +42,6 @@ const RunsBody = body({
   dt: Type.Optional(Dt),
   export: Type.Optional(ExportBody),
 });
-
-const RunView = Type.Object({
-  runId: Type.Integer(),
-  batchId: Type.String({ description: 'Runs asked for together share one scan.' }),
-  crowdCode: Code,
-  ruleVersion: Type.Integer(),
-  dt: Dt,
-  origin: nullable(Origin),
-  status: RunStatus,
-  cause: Type.Union([Type.Literal('manual'), Type.Literal('schedule'), Type.Literal('demo')]),
-  requestedBy: Type.String(),
-  requestedAt: Instant,
-  startedAt: nullable(Instant),
-  finishedAt: nullable(Instant),
-  durationMs: nullable(Type.Integer()),
-  changeTimeMs: nullable(Type.Integer()),
-  updatesStore: nullable(
-    Type.Boolean({
-      description:
-        'False: only the table is written, because a committed run outranks this one: one over real users before one over synthetic ones, then the newer dt.',
-    }),
-  ),
-  step: nullable(Type.String()),
-  progress: nullable(Type.Object({ done: Type.Integer(), total: Type.Integer() })),
-  counts: nullable(Type.Object({ entered: Type.Integer(), left: Type.Integer(), total: Type.Integer() })),
-  error: nullable(Type.String({ description: 'Why it failed; of a committed run, why its export did.' })),
-  export: nullable(Type.Object({ format: Type.String(), folder: Type.String() })),
-});
-
-function toRunView(run: CrowdRun): Static<typeof RunView> {
-  const { startedAt, finishedAt } = run;
-  return {
-    ...run,
-    requestedAt: run.requestedAt.toISOString(),
-    startedAt: startedAt?.toISOString() ?? null,
-    finishedAt: finishedAt?.toISOString() ?? null,
-    durationMs: startedAt === null || finishedAt === null ? null : finishedAt.getTime() - startedAt.getTime(),
-  };
-}
 
 export interface ExportPolicy {
   readonly root: string;
@@ -136,7 +89,7 @@ export function addRunRoutes(
     async (request, reply) => {
       const [run] = await start(request, [request.params.crowdCode], request.body ?? {});
       if (run === undefined) throw new Error('a run was asked for and none was made');
-      reply.code(202).header('Location', `/runs/${run.runId}`);
+      reply.code(202).header('Location', runLocation(run));
       return toRunView(run);
     },
   );

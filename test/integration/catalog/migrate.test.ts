@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { runner } from 'node-pg-migrate';
 import pg from 'pg';
+import { openCatalog } from '../../../catalog/catalog.js';
 import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
 import { APP_ROLE } from '../../../catalog/embedded-roles.js';
 import { migrate } from '../../../catalog/migrate.js';
@@ -32,6 +34,47 @@ test('two migrators at once: one runs each migration, the other waits and finds 
   assert.deepEqual(ran.map((names) => names.length).sort(), [0, files.length]);
   assert.deepEqual(await migrate(connection, ZONE, APP_ROLE), []);
   assert.equal((await query(connection, 'SELECT name FROM schema_migrations')).length, files.length);
+});
+
+test('an upgrade: crowds that were computed and deleted before it are emptied by runs after it', async () => {
+  const connection = await server.createDatabase();
+  const client = new pg.Client(connection);
+  await client.connect();
+  await runner({
+    dbClient: client,
+    dir: path.resolve(import.meta.dirname, '../../../../catalog/migrations'),
+    migrationsTable: 'schema_migrations',
+    direction: 'up',
+    count: 3,
+    logger: { info: () => {}, warn: () => {}, error: () => {} },
+  });
+  await client.end();
+  await query(
+    connection,
+    `INSERT INTO crowd_rules (crowd_code, crowd_name, rule_json) VALUES ('there', 'x', '{}');
+     INSERT INTO crowd_rule_versions (crowd_code, version, crowd_name, rule_json, rule_hash, author)
+       SELECT code, version, 'x', '{}', '', 'ann'
+       FROM unnest(ARRAY['there', 'gone', 'never_begun']) AS code, generate_series(1, 2) AS version;
+     INSERT INTO crowd_runs (batch_id, crowd_code, rule_version, dt, cause, requested_by, status, started_at, finished_at)
+       SELECT gen_random_uuid(), code, version, '1998-06-30', 'manual', 'ann', 'committed', now(), now()
+       FROM unnest(ARRAY['there', 'gone']) AS code, generate_series(1, 2) AS version;
+     INSERT INTO crowd_runs (batch_id, crowd_code, rule_version, dt, cause, requested_by, status, finished_at)
+       VALUES (gen_random_uuid(), 'never_begun', 1, '1998-06-30', 'manual', 'ann', 'failed', now())`,
+  );
+  assert.deepEqual(await migrate(connection, ZONE, APP_ROLE), ['0005_deletion-runs']);
+  const catalog = openCatalog({ connection, zone: ZONE });
+  const unfinished = await catalog.runs.unfinished();
+  await catalog.close();
+  assert.deepEqual(
+    unfinished.map(({ crowdCode, cause, dt, ruleVersion, status }) => [
+      crowdCode,
+      cause,
+      dt,
+      ruleVersion,
+      status,
+    ]),
+    [['gone', 'deletion', null, 2, 'queued']],
+  );
 });
 
 test('the founding tables have exactly their columns, types and defaults', async () => {

@@ -117,7 +117,7 @@ test('a change reaches the bus without polling, in order per key, and leaves the
   await Promise.all(
     ['b', 'c', 'd'].map(async (code) => {
       for (let version = 1; version <= 10; version += 1) await save(code, version);
-      await catalog.crowds.delete(code, { principal: 'ann', expected: 10 });
+      await catalog.crowds.delete(code, { principal: 'ann', expected: 10, maxUnfinished: 10 });
     }),
   );
   await until(() => sent.length === 35);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Catalog } from '../../../catalog/catalog.js';
-import type { UserOrigin } from '../../../catalog/types.js';
+import type { CrowdRun, UserOrigin } from '../../../catalog/types.js';
 import { createTestCatalog, crowdDefinition, OVER_18, tagDefinition } from '../../support/catalog.js';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 
@@ -169,18 +169,76 @@ test('loads are journalled, and quality reports kept', async () => {
   assert.deepEqual(kept, result);
 });
 
-test('the code of a deleted crowd that was computed is not given again; one never computed is', async () => {
-  const by = <E extends number | 'absent'>(expected: E) => ({ principal: 'ann', expected });
-  const [run] = await catalog.runs.request(order('1998-06-30', 'a'));
+const by = <E extends number | 'absent'>(expected: E) => ({ principal: 'ann', expected, maxUnfinished: 4 });
+const again = () => catalog.crowds.save('a', crowdDefinition(OVER_18), by('absent'));
+
+/** A committed run of the crowd `a`. */
+async function compute(dt: string, nowMs: number): Promise<CrowdRun> {
+  const [run] = await catalog.runs.request(order(dt, 'a'));
   assert.ok(run);
-  await catalog.runs.begin(run.runId, at(1_000));
-  await catalog.runs.commit(run.runId, COUNTS);
-  await catalog.crowds.delete('a', by(1));
-  await assert.rejects(catalog.crowds.save('a', crowdDefinition(OVER_18), by('absent')), {
+  await catalog.runs.begin(run.runId, at(nowMs));
+  return catalog.runs.commit(run.runId, COUNTS);
+}
+
+test('a computed crowd is deleted with a run to empty it, and its code waits for that', async () => {
+  await compute('1998-06-30', 5_000);
+  const deletion = await catalog.crowds.delete('a', by(1));
+  assert.ok(deletion);
+  assert.deepEqual(
+    [deletion.status, deletion.cause, deletion.dt, deletion.ruleVersion, deletion.requestedBy],
+    ['queued', 'deletion', null, 1, 'ann'],
+  );
+  const { runId } = deletion;
+  assert.deepEqual(await catalog.runs.unfinished(), [deletion]);
+  const audit = await catalog.audit.list({ limit: 1, after: null }, { subjectKey: String(runId) });
+  assert.equal(audit.items[0]?.after?.cause, 'deletion');
+  const waits = {
     code: 'conflict',
-    message: /'a' belonged to a crowd that was computed/,
-  });
-  await catalog.crowds.delete('b', by(1));
-  const { isNew } = await catalog.crowds.save('b', crowdDefinition(OVER_18), by('absent'));
-  assert.equal(isNew, true);
+    message: new RegExp(`'a' was deleted, and run ${runId} is still`),
+    extra: { usedBy: [{ kind: 'run', code: String(runId) }] },
+  };
+  await assert.rejects(again(), waits);
+
+  const begun = await catalog.runs.begin(runId, at(1_000));
+  assert.deepEqual([begun.changeTimeMs, begun.updatesStore], [5_001, true]);
+  await assert.rejects(again(), waits);
+  assert.equal(await catalog.runs.fail(runId, 'No disk.'), false);
+  const queued = await catalog.runs.get(runId);
+  assert.deepEqual([queued.status, queued.error, queued.finishedAt], ['queued', 'No disk.', null]);
+  await assert.rejects(again(), waits);
+  const repeated = await catalog.runs.begin(runId, at(9_000));
+  assert.deepEqual([repeated.changeTimeMs, repeated.error], [5_001, null]);
+  await catalog.runs.commit(runId, { entered: 0, left: 9, total: 0 });
+  assert.equal(await catalog.runs.fail(runId, 'Too late.'), true);
+  assert.equal((await catalog.runs.get(runId)).status, 'committed');
+
+  const { crowd, isNew } = await again();
+  assert.deepEqual([isNew, crowd.version, crowd.userCount, crowd.lastCalcDt], [true, 2, 0, null]);
+  // What the earlier crowd was computed for does not count.
+  const older = await compute('1998-06-01', 2_000);
+  assert.deepEqual([older.updatesStore, older.changeTimeMs], [true, 5_002]);
+  assert.equal((await catalog.crowds.get('a')).lastCalcDt, '1998-06-01');
+  const oldest = await compute('1998-05-31', 2_000);
+  assert.equal(oldest.updatesStore, false);
+});
+
+test('a crowd that was never computed, or not since its code was emptied, is deleted at once', async () => {
+  const [run] = await catalog.runs.request(order('1998-06-30', 'a'));
+  assert.equal(await catalog.runs.fail(run?.runId ?? 0, 'No disk.'), true);
+  assert.equal(await catalog.crowds.delete('a', by(1)), null);
+  await again();
+  await compute('1998-06-30', 1_000);
+  const deletion = await catalog.crowds.delete('a', by(2));
+  await catalog.runs.begin(deletion?.runId ?? 0, at(2_000));
+  await catalog.runs.commit(deletion?.runId ?? 0, COUNTS);
+  await again();
+  assert.equal(await catalog.crowds.delete('a', by(3)), null);
+  assert.deepEqual(await catalog.runs.unfinished(), []);
+});
+
+test('a deletion is refused where too many runs are unfinished, and changes nothing then', async () => {
+  await compute('1998-06-30', 1_000);
+  for (let i = 0; i < 4; i += 1) await catalog.runs.request(order('1998-06-30', 'b'));
+  await assert.rejects(catalog.crowds.delete('a', by(1)), { code: 'overloaded' });
+  assert.equal((await catalog.crowds.get('a')).version, 1);
 });

@@ -156,11 +156,11 @@ test('every save of a crowd is a version, an audit entry and a message; the rule
   const { crowd: other } = await create('spaced', '{"value": 18.0, "op": ">",  "tag_code":"age"}');
   const spaced = await catalog.crowds.version('spaced', other.version);
   assert.equal(spaced.ruleHash, versions.items[1]?.ruleHash, 'the hash is of the canonical text');
-  await catalog.crowds.delete('spaced', { principal: 'bob', expected: 1 });
+  await catalog.crowds.delete('spaced', { principal: 'bob', expected: 1, maxUnfinished: 10 });
   await catalog.crowds.setStatus('adults', 'paused', 'bob');
   await catalog.crowds.setStatus('adults', 'paused', 'bob');
   await catalog.crowds.setStatus('adults', 'active', 'bob');
-  await catalog.crowds.delete('adults', { principal: 'bob', expected: 3 });
+  await catalog.crowds.delete('adults', { principal: 'bob', expected: 3, maxUnfinished: 10 });
   const message = (status: string, ruleVersion: number, rule: string) => [
     'adults',
     { crowdCode: 'adults', status, ruleVersion, rule },
@@ -277,7 +277,7 @@ test('a crowd in use is not deleted, and the list says by what', async () => {
     maxUnfinished: 10,
   });
   await assert.rejects(
-    catalog.crowds.delete('adults', { principal: 'ann', expected: 1 }),
+    catalog.crowds.delete('adults', { principal: 'ann', expected: 1, maxUnfinished: 10 }),
     fails('conflict', (extra) =>
       assert.deepEqual(extra.usedBy, [
         { kind: 'activity', code: 'double-eleven' },

@@ -119,7 +119,7 @@ export class GatewayProcess {
    * over TLS.
    */
   static async start(
-    data: DataFolder,
+    data: Pick<DataFolder, 'folder'>,
     environment: Record<string, string> = {},
     ca?: string,
   ): Promise<GatewayProcess> {

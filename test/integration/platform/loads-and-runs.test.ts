@@ -237,6 +237,37 @@ test('synthetic users: made, and refused over real ones', async () => {
   assert.equal((await api.ask('POST /loads/synthetic', { body: { count: '5', seed: 1 } })).status, 400);
 });
 
+test('a computed crowd is deleted: the reply is the run to follow, for which its code waits', async () => {
+  const { catalog, runs, store } = api.platform;
+  assert.ok((await storeMembers(store, 'once')).length > 0);
+  const deleted = await api.ask('DELETE /crowds/once', { headers: { 'if-match': '"1"' } });
+  assert.deepEqual(
+    [deleted.status, deleted.json.cause, deleted.json.dt, deleted.json.crowdCode],
+    [202, 'deletion', null, 'once'],
+  );
+  assert.equal(deleted.headers.location, `/runs/${deleted.json.runId}`);
+  const run = await ended(deleted.headers.location);
+  assert.deepEqual([run.status, (run.counts as { total: number }).total], ['committed', 0]);
+  assert.deepEqual(await storeMembers(store, 'once'), []);
+  assert.equal((await api.ask('GET /crowds/once')).status, 404);
+
+  // One that is recorded and not yet executed.
+  const left = await catalog.crowds.delete('premium', { principal: 't', expected: 1, maxUnfinished: 10 });
+  const body = { crowdName: 'Other', rule: { tag_code: 'total_spent', op: '<', value: 0 } };
+  const refused = await api.ask('PUT /crowds/premium', { body });
+  assert.deepEqual(
+    [refused.status, refused.json.usedBy],
+    [409, [{ kind: 'run', code: String(left?.runId) }]],
+  );
+  await runs.resume();
+  await ended(`/runs/${left?.runId}`);
+  const again = await api.ask('PUT /crowds/premium', { body });
+  assert.deepEqual([again.status, again.json.version, again.json.userCount], [201, 2, 0]);
+  assert.deepEqual(await storeMembers(store, 'premium'), []);
+  // Not computed since.
+  assert.equal((await api.ask('DELETE /crowds/premium', { headers: { 'if-match': '"2"' } })).status, 204);
+});
+
 test('a load that was accepted before a crash is done after it; strays are removed', async () => {
   const { catalog, warehouse } = api.platform;
   const load = await catalog.loads.request({

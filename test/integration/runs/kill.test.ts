@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import pg from 'pg';
-import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
 import { listMembershipFiles } from '../../../platform/runs/membership-file.js';
 import { createCatalogDatabase } from '../../support/catalog.js';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
@@ -20,26 +16,26 @@ import {
   storeMembers,
   tableMembers,
 } from '../../support/run-platform.js';
+import { copyPlace, type Place, runChild } from './killing.js';
 
-const CHILD = fileURLToPath(new URL('./run-child.js', import.meta.url));
 const FIRST_DT = '1997-12-30';
 const SECOND_DT = '1997-12-31';
+const TASK = { computeFor: SECOND_DT };
 /** Each after those that it refers to. */
 const CROWDS = ['premium_users', 'recent_buyers', 'lapsed_premium_users', 'regulars_without_bulk'];
 /** All of whom may change without a refresh taking the place of the single messages. */
 const USERS = 9_000;
-const CHILD_DEADLINE_MS = 60_000;
 
 let postgres: TestPostgres;
 let root: string;
-let template: PostgresConnection;
+let template: Place;
 
 /** A platform that has run once; each kill begins from a copy of it. */
 before(async () => {
   postgres = await startTestPostgres();
   root = mkdtempSync(path.join(tmpdir(), 'quanren-kill-'));
-  template = await createCatalogDatabase(postgres);
-  const platform = await openRunPlatform({ folder: path.join(root, 'template'), connection: template });
+  template = { folder: path.join(root, 'template'), connection: await createCatalogDatabase(postgres) };
+  const platform = await openRunPlatform(template);
   await registerDemo(platform, CROWDS);
   await platform.warehouse.generateUsers({ count: USERS, seed: 1, dt: FIRST_DT });
   await platform.warehouse.generateUsers({ count: USERS, seed: 2, dt: SECOND_DT });
@@ -50,32 +46,6 @@ after(async () => {
   await postgres.stop();
   rmSync(root, { recursive: true, force: true });
 });
-
-async function copyOfTemplate(name: string): Promise<{ folder: string; connection: PostgresConnection }> {
-  const folder = path.join(root, name);
-  cpSync(path.join(root, 'template'), folder, { recursive: true });
-  const client = new pg.Client({ ...postgres.connection });
-  await client.connect();
-  await client.query(
-    `CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE ${pg.escapeIdentifier(template.database)}`,
-  );
-  await client.end();
-  return { folder, connection: { ...template, database: name } };
-}
-
-function runChild(folder: string, connection: PostgresConnection, dieAt?: number) {
-  const child = spawnSync(
-    process.execPath,
-    [CHILD, folder, JSON.stringify(connection), SECOND_DT, ...(dieAt === undefined ? [] : [String(dieAt)])],
-    { encoding: 'utf8', timeout: CHILD_DEADLINE_MS },
-  );
-  return {
-    signal: child.signal,
-    status: child.status,
-    steps: child.stdout.split('\n').filter(Boolean),
-    stderr: child.stderr,
-  };
-}
 
 /** What a run leaves behind, without what differs by chance: clocks and the order in which messages of users lie. */
 async function stateOf(platform: RunPlatform, folder: string) {
@@ -111,8 +81,8 @@ async function stateOf(platform: RunPlatform, folder: string) {
 }
 
 test('a run killed after any step, and executed again, ends as an undisturbed one', async () => {
-  const undisturbed = await copyOfTemplate('undisturbed');
-  const { steps, status, stderr } = runChild(undisturbed.folder, undisturbed.connection);
+  const undisturbed = await copyPlace(postgres, template, 'undisturbed');
+  const { steps, status, stderr } = runChild(undisturbed, TASK);
   assert.equal(status, 0, stderr);
   assert.ok(steps.filter((step) => step === 'store').length >= 2, 'several batches');
   const platform = await openRunPlatform(undisturbed);
@@ -131,13 +101,13 @@ test('a run killed after any step, and executed again, ends as an undisturbed on
   await platform.close();
 
   for (const [index, step] of steps.entries()) {
-    const killed = await copyOfTemplate(`killed_${index + 1}`);
-    const first = runChild(killed.folder, killed.connection, index + 1);
+    const killed = await copyPlace(postgres, template, `killed_${index + 1}`);
+    const first = runChild(killed, TASK, index + 1);
     assert.equal(first.signal, 'SIGKILL', `step ${step}: ${first.stderr}`);
     assert.equal(first.steps.at(-1), step);
     const isCommitted = step === 'collect' || step === `commit ${CROWDS.at(-1)}`;
     if (!isCommitted) {
-      const second = runChild(killed.folder, killed.connection);
+      const second = runChild(killed, TASK);
       assert.equal(second.status, 0, `after step ${step}: ${second.stderr}`);
     }
     const survivor = await openRunPlatform(killed);
