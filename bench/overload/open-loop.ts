@@ -1,0 +1,142 @@
+/**
+ * Load that does not wait for the server: requests leave at random times (Poisson) of a stated rate, whether or not
+ * earlier ones were answered, each over a connection that has none under way. What finds every connection waiting is
+ * not sent and counted: then the clients' own pool is what overflows. Times are from the moment a request was due.
+ *
+ * A process of its own: reads `LoadOrder` from its arguments, prints `LoadResult`, both JSON.
+ */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Random } from '../../test/differential/random.js';
+
+export interface LoadOrder {
+  readonly port: number;
+  readonly perSecond: number;
+  readonly seconds: number;
+  readonly connections: number;
+  /** Request targets, taken at random. */
+  readonly targets: readonly string[];
+  readonly seed: number;
+}
+
+export interface Latencies {
+  readonly count: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface LoadResult {
+  /** 200. */
+  readonly accepted: Latencies;
+  /** 503 with Retry-After. */
+  readonly refused: Latencies;
+  /** Any other answer, a connection that broke, and no answer within `PATIENCE_MS`. */
+  readonly failed: number;
+  readonly unsent: number;
+  /** How late this process itself was with a request: it is no fair judge where this is long. */
+  readonly lateness: Latencies;
+}
+
+const PATIENCE_MS = 5_000;
+
+class Client {
+  readonly #socket: Socket;
+  readonly #onReply: (client: Client, head: string, dueMs: number) => void;
+  #dueMs = 0;
+  #head = '';
+  #missing = 0;
+
+  constructor(socket: Socket, onReply: (client: Client, head: string, dueMs: number) => void) {
+    this.#socket = socket;
+    this.#onReply = onReply;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk) => this.#take(chunk));
+    socket.on('error', () => {});
+  }
+
+  send(target: string, dueMs: number): void {
+    this.#dueMs = dueMs;
+    this.#socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#missing === 0) {
+      this.#head += chunk.toString('latin1');
+      const end = this.#head.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      const length = Number(/content-length: (\d+)/i.exec(this.#head)?.[1] ?? 0);
+      this.#missing = end + 4 + length - this.#head.length;
+    } else this.#missing -= chunk.length;
+    if (this.#missing > 0) return;
+    const head = this.#head;
+    this.#head = '';
+    this.#onReply(this, head, this.#dueMs);
+  }
+}
+
+function summarize(times: number[]): Latencies {
+  const sorted = Float64Array.from(times).sort();
+  const at = (part: number): number => sorted[Math.ceil(part * sorted.length) - 1] ?? Number.NaN;
+  return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+/** Between two requests of many clients that know nothing of each other: exponentially distributed. */
+function gapMs(random: Random, perSecond: number): number {
+  return (-Math.log(1 - random.next() / 2 ** 32) * 1_000) / perSecond;
+}
+
+async function run(order: LoadOrder): Promise<LoadResult> {
+  const { port, perSecond, seconds, connections, targets, seed } = order;
+  const random = new Random(seed);
+  const [accepted, refused, lateness]: [number[], number[], number[]] = [[], [], []];
+  const idle: Client[] = [];
+  let [sent, answered, failed, unsent] = [0, 0, 0, 0];
+  const onReply = (client: Client, head: string, dueMs: number): void => {
+    const tookMs = performance.now() - dueMs;
+    answered += 1;
+    if (head.startsWith('HTTP/1.1 200')) accepted.push(tookMs);
+    else if (head.startsWith('HTTP/1.1 503') && /\nretry-after: \d/i.test(head)) refused.push(tookMs);
+    else failed += 1;
+    idle.push(client);
+  };
+  const clients = await Promise.all(
+    Array.from({ length: connections }, async () => {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      return new Client(socket, onReply);
+    }),
+  );
+  idle.push(...clients);
+  const endMs = performance.now() + seconds * 1_000;
+  for (let dueMs = performance.now(); dueMs < endMs; dueMs += gapMs(random, perSecond)) {
+    while (dueMs > performance.now()) await sleep(1);
+    lateness.push(performance.now() - dueMs);
+    const client = idle.pop();
+    if (client === undefined) unsent += 1;
+    else {
+      sent += 1;
+      client.send(random.pick(targets), dueMs);
+    }
+  }
+  const deadlineMs = performance.now() + PATIENCE_MS;
+  while (answered < sent && performance.now() < deadlineMs) await sleep(5);
+  for (const client of clients) client.destroy();
+  failed += sent - answered;
+  return {
+    accepted: summarize(accepted),
+    refused: summarize(refused),
+    failed,
+    unsent,
+    lateness: summarize(lateness),
+  };
+}
+
+console.log(JSON.stringify(await run(JSON.parse(process.argv[2] ?? '') as LoadOrder)));
+process.exit(0);
