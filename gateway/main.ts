@@ -3,6 +3,7 @@
  * started it `{progress}` of what to know, then `{ready}` or `{failed}`; SIGTERM stops it, within gateway.drainMs.
  */
 import { mkdirSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import path from 'node:path';
 import { pino } from 'pino';
 import { checkTlsFiles } from '../auth/tls-files.js';
@@ -96,9 +97,9 @@ async function run(): Promise<void> {
   const { port, metricsPort, transport } = gateway;
   log.info({ port, metricsPort }, `The match gateway serves on port ${port} through ${transport}`);
   const protocol = tls === undefined ? 'http' : 'https';
-  await tell({
-    ready: { url: `${protocol}://${settings['gateway.host']}:${port}`, port, metricsPort, transport },
-  });
+  const host = settings['gateway.host'];
+  const url = `${protocol}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  await tell({ ready: { url, port, metricsPort, transport } });
 }
 
 run().catch(async (error: unknown) => {

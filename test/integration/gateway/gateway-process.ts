@@ -84,10 +84,12 @@ export class DataFolder {
   }
 }
 
+type Outcome = { ready: { url: string } } | { failed: string };
+
 /** What a child says last of its start, after its `{progress}`. */
-function outcomeOf(child: ChildProcess): Promise<{ ready: object } | { failed: string }> {
+function outcomeOf(child: ChildProcess): Promise<Outcome> {
   return new Promise((resolve) => {
-    child.on('message', (message: { progress: string } | { ready: object } | { failed: string }) => {
+    child.on('message', (message: { progress: string } | Outcome) => {
       if (!('progress' in message)) resolve(message);
     });
     child.on('disconnect', () => resolve({ failed: 'it ended and said nothing' }));
@@ -98,6 +100,8 @@ export class GatewayProcess {
   readonly child: ChildProcess;
   readonly url: string;
   readonly metricsPort: number;
+  /** Where it says that it serves. */
+  saidUrl = '';
   output = '';
 
   readonly #trust: Agent | undefined;
@@ -145,6 +149,7 @@ export class GatewayProcess {
       child.kill('SIGKILL');
       throw new Error(`${said.failed}`);
     }
+    gateway.saidUrl = said.ready.url;
     return gateway;
   }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
@@ -124,6 +125,20 @@ test('beyond loopback it needs both, or the honest setting, which is said loudly
   assert.match(loopback.output, /authentication and TLS are off: every program on this machine may ask/);
   await loopback.stop();
 });
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
+for (const transport of ['auto', 'node-http']) {
+  test(`${transport}: it listens on IPv6, which is loopback too`, { skip: !hasIpv6 }, async () => {
+    const environment = { QUANREN_GATEWAY_HOST: '::1', QUANREN_GATEWAY_TRANSPORT: transport };
+    const gateway = await GatewayProcess.start(data, environment);
+    gateways.push(gateway);
+    assert.equal(gateway.saidUrl, gateway.url.replace('127.0.0.1', '[::1]'));
+    assert.equal((await fetch(`${gateway.saidUrl}/healthz`)).status, 200);
+    await gateway.stop();
+  });
+}
 
 test('every mistake of the settings is told at the start, with the setting', async () => {
   const none = path.join(data.folder, 'none.pem');
