@@ -50,6 +50,7 @@ export function generateNumberLiteral(
 ): string {
   const { unscaled, scale } = beside(random, range, centres);
   const near = { unscaled: clamp(unscaled, decimalRange(38, scale)), scale };
+  if (random.chance(0.1)) return `${near.unscaled}e${-scale}`;
   if (random.chance(0.75)) return format(near);
   const finer = { unscaled: near.unscaled * 10n + BigInt(random.between(-9, 9)), scale: near.scale + 1 };
   const finest = { unscaled: near.unscaled * 10n ** 12n + 1n, scale: near.scale + 12 };

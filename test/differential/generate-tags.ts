@@ -160,18 +160,14 @@ export function generateTags(random: Random, zone: Zone, anchor: Anchor): readon
       ...zeroPadded(random, epochs(place, 1_000n, NOT_EPOCHS)),
     },
     ...[1_000_000n, 1_000n].flatMap((microsPerUnit) =>
-      [8, 16, 32].map((bits): Draft => {
-        const end = 2n ** BigInt(bits - 1);
-        const ends = near(0n, (end - 1n) * microsPerUnit, -end * microsPerUnit);
-        // Into 32 bits of seconds most moments fit that matter.
-        const around = microsPerUnit === 1_000_000n && bits === 32 ? place : ends;
-        return {
+      [8, 16, 32].map(
+        (bits): Draft => ({
           type: 'datetime',
           format: microsPerUnit === 1_000n ? 'instant:epoch_millis' : 'instant:epoch_seconds',
           sqlType: INTEGER_TYPES[bits] ?? '',
-          ...epochs(around, microsPerUnit, [String(end - 1n), String(-end)], bits),
-        };
-      }),
+          ...narrowEpochs(place, microsPerUnit, bits),
+        }),
+      ),
     ),
     {
       type: 'datetime',
@@ -306,6 +302,20 @@ function wallClock({ random, zone }: Place): (micros: bigint) => string {
       : micros + BigInt(zone.offsetAt(0)) * 1_000_000n;
     // The years 0000 and 10000 are written differently by each engine.
     return formatLocal(isInstant(local) ? local : micros);
+  };
+}
+
+/** Few moments of a world fit into so few bits: these are others. */
+function narrowEpochs(place: Place, microsPerUnit: bigint, bits: number): Values {
+  const { random } = place;
+  const end = 2 ** (bits - 1);
+  const held = [0, end - 1, -end, ...random.list(3, 5, () => random.between(-end, end - 1))];
+  const { literal } = moments(place, String, []);
+  const moment = () => BigInt(random.pick(held)) * microsPerUnit + random.pick([0n, 0n, 0n, 1n, -1n]);
+  return {
+    literal: () =>
+      random.chance(0.7) ? JSON.stringify(writeMoment(random, moment(), place.zone)) : literal(),
+    raw: () => String(random.pick(held)),
   };
 }
 

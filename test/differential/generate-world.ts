@@ -9,6 +9,7 @@ import {
   RuleChecker,
   resolveRule,
   type Tag,
+  type TagOperator,
 } from '../../rules/index.js';
 import { type GeneratedTag, generateTags } from './generate-tags.js';
 import { Random } from './random.js';
@@ -53,17 +54,34 @@ export interface WorldRule {
   readonly resolved: ResolvedRule;
 }
 
+/** What a condition is made of, its values apart. */
+interface Card {
+  readonly tag: GeneratedTag;
+  readonly op: TagOperator;
+  /** Of IN and NOT IN: so many that engines look values up. */
+  readonly isLong: boolean;
+}
+
 const CROWDS = 4;
+const LONG_LIST = 150;
+/** Each tag has a card for a long list in every fourth world, since they are slow. */
+const LONG_LIST_EVERY = 4;
+/** The checker refuses bounds that are inverted and relative values that leave the calendar. */
+const MAX_DRAFTS = 50;
 const NULL_SHARE = 0.1;
 
 export class WorldGenerator {
   readonly world: World;
   readonly #random: Random;
+  readonly #number: number;
+  /** Every operator of every tag once, so that none is left to luck. */
+  #deck: Card[] = [];
   #checker: RuleChecker;
 
   constructor(seed: number, number: number, rowCount: number) {
     const random = new Random(Math.imul(seed, 1_000_003) + number);
     this.#random = random;
+    this.#number = number;
     const zone = getZone(ZONES[number % ZONES.length] ?? 'UTC');
     const anchor = pickAnchor(random);
     const tags = generateTags(random, zone, anchor);
@@ -108,18 +126,31 @@ export class WorldGenerator {
     return { logic: random.pick(['AND', 'OR']), conditions: random.list(1, 4, deeper) };
   }
 
-  /** The checker refuses some: bounds that are inverted, relative values that leave the calendar. */
   #generateCondition(): GeneratedCondition {
     for (;;) {
-      const condition = this.#draftCondition();
-      if (checkWith(this.#checker, this.world.context, condition) !== null) return condition;
+      const card = this.#draw();
+      for (let drafts = 0; drafts < MAX_DRAFTS; drafts += 1) {
+        const condition = this.#draftCondition(card);
+        if (checkWith(this.#checker, this.world.context, condition) !== null) return condition;
+      }
     }
   }
 
-  #draftCondition(): GeneratedCondition {
+  #draw(): Card {
+    const card = this.#deck.pop();
+    if (card !== undefined) return card;
+    this.#deck = this.#random.shuffle(
+      this.world.tags.flatMap((tag, index) => {
+        const cards = tag.operators.map((op): Card => ({ tag, op, isLong: false }));
+        const hasLong = tag.operators.includes('IN') && (index + this.#number) % LONG_LIST_EVERY === 0;
+        return hasLong ? [...cards, { tag, op: this.#random.pick(['IN', 'NOT IN']), isLong: true }] : cards;
+      }),
+    );
+    return this.#draw();
+  }
+
+  #draftCondition({ tag: { tag, literal }, op, isLong }: Card): GeneratedCondition {
     const random = this.#random;
-    const { tag, operators, literal } = random.pick(this.world.tags);
-    const op = random.pick(operators);
     const values = (count: number) => Array.from({ length: count }, literal);
     switch (op) {
       case 'IS NULL':
@@ -130,7 +161,7 @@ export class WorldGenerator {
         return { tagCode: tag.code, op, values: values(2) };
       case 'IN':
       case 'NOT IN':
-        return { tagCode: tag.code, op, values: values(random.chance(0.1) ? 150 : random.between(1, 5)) };
+        return { tagCode: tag.code, op, values: values(isLong ? LONG_LIST : random.between(1, 5)) };
       default:
         return { tagCode: tag.code, op, values: values(1) };
     }

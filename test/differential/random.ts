@@ -35,6 +35,14 @@ export class Random {
     return item;
   }
 
+  /** The items in some order. */
+  shuffle<T>(items: readonly T[]): T[] {
+    return items
+      .map((item) => ({ item, place: this.next() }))
+      .sort((a, b) => a.place - b.place)
+      .map(({ item }) => item);
+  }
+
   /** Items of `make`, as many as a number between the two says. */
   list<T>(low: number, high: number, make: () => T): T[] {
     return Array.from({ length: this.between(low, high) }, make);
