@@ -3,7 +3,8 @@ import { QuanrenError } from '../errors/quanren-error.js';
 import { recordAudit } from './audit.js';
 import { type Database, one } from './database.js';
 import { toPage } from './paging.js';
-import type { Load, LoadKind, Page, PageRequest } from './types.js';
+import { insertQualityResults } from './quality-reports.js';
+import type { Load, LoadKind, Page, PageRequest, QualityResult } from './types.js';
 
 export interface LoadOrder {
   readonly kind: LoadKind;
@@ -23,7 +24,12 @@ export interface LoadRepository {
   /** In the order they were asked for. */
   unfinished(): Promise<Load[]>;
   begin(loadId: number): Promise<void>;
-  finish(loadId: number, result: Readonly<Record<string, unknown>>): Promise<void>;
+  /** With what was measured of its data: once, however often it is repeated. */
+  finish(
+    loadId: number,
+    result: Readonly<Record<string, unknown>>,
+    quality: readonly QualityResult[],
+  ): Promise<void>;
   /** `error` is a sentence for people. */
   fail(loadId: number, error: string): Promise<void>;
 }
@@ -122,13 +128,15 @@ export function createLoadRepository(database: Database): LoadRepository {
       );
     },
 
-    async finish(loadId, result) {
-      await database.query(
-        `UPDATE loads SET status = 'done', result = $2, finished_at = CURRENT_TIMESTAMP
-         WHERE load_id = $1 AND status = 'running'`,
-        [loadId, JSON.stringify(result)],
-      );
-    },
+    finish: (loadId, result, quality) =>
+      database.transaction(async (tx) => {
+        const finished = await tx.query(
+          `UPDATE loads SET status = 'done', result = $2, finished_at = CURRENT_TIMESTAMP
+           WHERE load_id = $1 AND status = 'running' RETURNING load_id`,
+          [loadId, JSON.stringify(result)],
+        );
+        if (finished.length > 0) await insertQualityResults(tx, quality);
+      }),
 
     async fail(loadId, error) {
       await database.query(

@@ -1,11 +1,9 @@
-/** What checks of the warehouse's data found. */
-import type { Database } from './database.js';
+/** What checks of the warehouse's data found; written with the end of the load that they are of. */
+import type { Database, Queryable } from './database.js';
 import { toPage } from './paging.js';
 import type { Page, PageRequest, QualityReport, QualityResult } from './types.js';
 
 export interface QualityReportRepository {
-  /** All or none. */
-  insert(results: readonly QualityResult[]): Promise<void>;
   /** Newest first. */
   list(
     page: PageRequest,
@@ -30,33 +28,32 @@ interface QualityRow {
   readonly created_at: Date;
 }
 
+export async function insertQualityResults(tx: Queryable, results: readonly QualityResult[]): Promise<void> {
+  for (const result of results) {
+    await tx.query(
+      `INSERT INTO data_quality_report (dt, table_name, column_name, check_name, check_kind, status, observed,
+         lower_bound, upper_bound, rows_checked, rows_failed, detail)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+      [
+        result.dt,
+        result.tableName,
+        result.columnName,
+        result.checkName,
+        result.checkKind,
+        result.status,
+        result.observed,
+        result.lowerBound,
+        result.upperBound,
+        result.rowsChecked,
+        result.rowsFailed,
+        result.detail,
+      ],
+    );
+  }
+}
+
 export function createQualityReportRepository(database: Database): QualityReportRepository {
   return {
-    insert: (results) =>
-      database.transaction(async (tx) => {
-        for (const result of results) {
-          await tx.query(
-            `INSERT INTO data_quality_report (dt, table_name, column_name, check_name, check_kind, status, observed,
-               lower_bound, upper_bound, rows_checked, rows_failed, detail)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-            [
-              result.dt,
-              result.tableName,
-              result.columnName,
-              result.checkName,
-              result.checkKind,
-              result.status,
-              result.observed,
-              result.lowerBound,
-              result.upperBound,
-              result.rowsChecked,
-              result.rowsFailed,
-              result.detail,
-            ],
-          );
-        }
-      }),
-
     async list(page, filter = {}) {
       const rows = await database.query<QualityRow>(
         `SELECT report_id, dt, table_name, column_name, check_name, check_kind, status, observed, lower_bound,

@@ -12,6 +12,7 @@ import { addHealthRoutes } from './api/health/health-routes.js';
 import { addLoadRoutes } from './api/loads/load-routes.js';
 import type { LoadRunner } from './api/loads/load-runner.js';
 import { addPreviewRoute } from './api/preview/preview-route.js';
+import { addQualityRoutes } from './api/quality/quality-routes.js';
 import { addRunRoutes } from './api/runs/run-routes.js';
 import { addTagRoutes } from './api/tags/tag-routes.js';
 import type { App } from './http/app-types.js';
@@ -81,6 +82,7 @@ export async function buildPlatformApp(options: PlatformAppOptions): Promise<App
   addRunRoutes(app, services, { root: options.exportRoot, authIsOn: options.authenticator.isOn });
   addExplainRoute(app, services);
   await addLoadRoutes(app, services.catalog, loads);
+  addQualityRoutes(app, services.catalog);
   addAuditRoutes(app, services.catalog);
   app.get('/openapi.json', { config: { scope: null }, schema: { hide: true } }, () => app.swagger());
   addFallbacks();

@@ -125,7 +125,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const url = await app.listen({ host: options.host, port: options.port });
 
     if (options.demoFile !== null) {
-      await loadDemo({ catalog, warehouse, runs, file: options.demoFile, dataDir, onProgress });
+      await loadDemo({ catalog, loads, runs, file: options.demoFile, dataDir, onProgress });
     }
     if (options.isScheduleOn) {
       closers.push(

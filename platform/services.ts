@@ -1,6 +1,6 @@
 /** What the platform's API stands on. The API checks requests, rules and scopes; these do the work. */
 import type { Catalog } from '../catalog/catalog.js';
-import type { ComputeCause, CrowdRun, ExportRequest, UserOrigin } from '../catalog/types.js';
+import type { ComputeCause, CrowdRun, ExportRequest, QualityResult, UserOrigin } from '../catalog/types.js';
 import type { CheckedRule } from '../rules/ast.js';
 import type { Tag } from '../rules/tag.js';
 
@@ -82,10 +82,12 @@ export interface LoadProgress {
   readonly total?: number;
 }
 
-/** Counts and what else the load has to tell, in plain JSON values; `dt` is the partition of the wide table. */
+/** Counts and what else a load has to tell, in plain JSON values; `dt` is the partition of the wide table. */
 export interface LoadReport {
   readonly dt: string;
   readonly origin: UserOrigin;
+  /** Measured of what the load has left in the layers. */
+  readonly quality: readonly QualityResult[];
   readonly [detail: string]: unknown;
 }
 

@@ -1,10 +1,10 @@
 /** The first start's data: the CDNOW purchases, their tags, eight crowds, and one run of these. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Catalog } from '../../catalog/catalog.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
+import type { LoadRunner } from '../api/loads/load-runner.js';
 import type { CrowdRuns } from '../runs/crowd-runs.js';
-import type { WarehouseService } from '../services.js';
 import { DEMO_CROWDS } from './crowds.js';
 import { DEMO_TAGS } from './tags.js';
 
@@ -14,7 +14,7 @@ const BY = { principal: 'demo', reason: 'The demo’s crowds', expected: 'absent
 
 export interface DemoOptions {
   readonly catalog: Catalog;
-  readonly warehouse: WarehouseService;
+  readonly loads: LoadRunner;
   readonly runs: CrowdRuns;
   /** The purchases. */
   readonly file: string;
@@ -25,7 +25,7 @@ export interface DemoOptions {
 /** Does nothing where it was done before; a start that was cut short goes on where it stopped. */
 export async function loadDemo({
   catalog,
-  warehouse,
+  loads,
   runs,
   file,
   dataDir,
@@ -34,8 +34,19 @@ export async function loadDemo({
   const done = path.join(dataDir, 'demo-loaded');
   if (existsSync(done)) return;
   onProgress('Loading the CDNOW purchases …');
-  const report = await warehouse.loadPurchases(file, { fileName: path.basename(file), dt: DEMO_DT });
-  onProgress(`Loaded ${report.purchases} purchases of ${report.users} users, business date ${report.dt}`);
+  const order = { fileName: path.basename(file), dt: DEMO_DT };
+  const { loadId } = await loads.loadPurchases(createReadStream(file), order, BY.principal);
+  await loads.whenIdle();
+  const load = await catalog.loads.get(loadId);
+  if (load.status !== 'done') {
+    throw new QuanrenError(
+      'internal',
+      `The demo’s purchases are ${load.status}: ${load.error ?? 'see the log'}`,
+    );
+  }
+  onProgress(
+    `Loaded ${load.result?.purchases} purchases of ${load.result?.users} users, business date ${DEMO_DT}`,
+  );
 
   const known = new Set(
     (await catalog.tags.list({ limit: 1_000, after: null })).items.map(({ tagCode }) => tagCode),

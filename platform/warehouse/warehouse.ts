@@ -4,19 +4,20 @@
  */
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
-import type { UserOrigin } from '../../catalog/types.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { CheckedRule } from '../../rules/ast.js';
 import type { Tag } from '../../rules/tag.js';
 import type {
   GenerateUsersOptions,
   LoadPurchasesOptions,
+  LoadReport,
   PreviewOptions,
   RulePreview,
   UserRow,
   WarehouseService,
 } from '../services.js';
 import { dayOfBusinessDate } from './business-date.js';
+import { checkLines, checkProfiles } from './check-quality.js';
 import { Duck, type DuckOptions, type DuckSession } from './duck.js';
 import { WarehouseFiles } from './files.js';
 import { generateUsers } from './generate-users.js';
@@ -77,7 +78,7 @@ export class Warehouse implements WarehouseService {
   loadPurchases(
     file: string,
     { fileName, dt, onProgress }: LoadPurchasesOptions,
-  ): Promise<LoadedPurchases & { readonly origin: UserOrigin; readonly users: number }> {
+  ): Promise<LoadedPurchases & LoadReport & { readonly users: number }> {
     if (dt !== undefined) dayOfBusinessDate(dt);
     return this.#loads(() =>
       this.session(async (session) => {
@@ -89,7 +90,10 @@ export class Warehouse implements WarehouseService {
           dt,
         );
         onProgress?.({ step: 'profiles' });
-        return { ...loaded, origin: 'real', users: await buildProfiles(session, this.files, loaded.dt) };
+        const users = await buildProfiles(session, this.files, loaded.dt);
+        const partition = await this.files.profilePartition(loaded.dt);
+        const quality = [...checkLines(loaded), ...(await checkProfiles(session, partition))];
+        return { ...loaded, origin: 'real', users, quality };
       }),
     );
   }
@@ -103,7 +107,7 @@ export class Warehouse implements WarehouseService {
     seed,
     dt,
     onProgress,
-  }: GenerateUsersOptions): Promise<{ dt: string; origin: UserOrigin; users: number }> {
+  }: GenerateUsersOptions): Promise<LoadReport & { readonly users: number }> {
     return this.#loads(async () => {
       const partitions = await this.files.profilePartitions();
       const given = dt ?? partitions.findLast(({ origin }) => origin === 'synthetic')?.dt;
@@ -112,15 +116,16 @@ export class Warehouse implements WarehouseService {
       dayOfBusinessDate(given);
       await this.files.refuseOtherOrigin(given, 'synthetic');
       onProgress?.({ step: 'users' });
-      await this.session((session) =>
-        generateUsers(
+      return this.session(async (session) => {
+        await generateUsers(
           session,
           { count, seed, dt: given },
           this.files.temporaryFile(),
           this.files.profiles(given, 'synthetic'),
-        ),
-      );
-      return { dt: given, origin: 'synthetic', users: count };
+        );
+        const quality = await checkProfiles(session, await this.files.profilePartition(given));
+        return { dt: given, origin: 'synthetic', users: count, quality };
+      });
     });
   }
 

@@ -71,7 +71,10 @@ export async function startLoadRunner(options: LoadRunnerOptions): Promise<LoadR
       };
       const outcome = await perform(options, load, onProgress);
       if ('error' in outcome) await catalog.loads.fail(load.loadId, outcome.error);
-      else await catalog.loads.finish(load.loadId, outcome.report);
+      else {
+        const { quality, ...report } = outcome.report;
+        await catalog.loads.finish(load.loadId, report, quality);
+      }
       await removeSpooled(spoolFolder, load);
     } catch (error) {
       onError(error);

@@ -73,6 +73,7 @@ test('the description covers every route, and each names its scope’s failures'
       'GET /healthz',
       'GET /loads',
       'GET /loads/{loadId}',
+      'GET /quality-reports',
       'GET /readyz',
       'GET /runs',
       'GET /runs/{runId}',

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startLoadRunner } from '../../../platform/api/loads/load-runner.js';
 import { DEMO_TAGS } from '../../../platform/demo/tags.js';
+import { PROFILE_COLUMNS } from '../../../platform/warehouse/user-profiles.js';
 import { openPlatformApi, type PlatformApi } from '../../support/platform-api.js';
 import { findFreePort, startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 import { storeMembers } from '../../support/run-platform.js';
@@ -205,6 +206,44 @@ test('several crowds run in one batch; a paused one is refused', async () => {
   }
 });
 
+test('a load tells the quality of its data: lines, bad ones, users and unknown values', async () => {
+  const bad = [...purchases, ' 00004 19980231  1   11.77', 'nonsense'];
+  const header = ' customer_id  date number_of_cds  dollar_value ';
+  const sent = await fetch(`${url}/loads/purchases?fileName=bad.txt&dt=1997-12-31`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/plain' },
+    body: [header, ...bad.slice(1)].join('\n'),
+  });
+  await sent.arrayBuffer();
+  const load = await ended(sent.headers.get('location'));
+  assert.equal(load.status, 'done', String(load.error));
+  assert.equal('quality' in (load.result as object), false);
+  const { users } = load.result as { users: number };
+
+  const list = async (query: string) => {
+    const answer = await api.ask(`GET /quality-reports?${query}`);
+    assert.equal(answer.status, 200);
+    return (answer.json.items as Record<string, unknown>[]).map(
+      ({ checkName, columnName, status, observed, upperBound, rowsChecked, rowsFailed, detail }) =>
+        [checkName, columnName, status, observed, upperBound, rowsChecked, rowsFailed, detail] as const,
+    );
+  };
+  assert.deepEqual(await list('dt=1997-12-31&tableName=ods.purchases'), [
+    ['bad_lines', null, 'warning', '2', '0', 5, 2, 'bad.txt, width: 1, date: 1'],
+    ['lines', null, 'passed', '5', null, 5, 0, 'bad.txt'],
+  ]);
+  const wide = await list('dt=1997-12-31&tableName=dws.user_profile_wide&limit=100');
+  assert.equal(wide.length, Object.keys(PROFILE_COLUMNS).length);
+  const of = (column: string | null) => wide.find(([, columnName]) => columnName === column);
+  assert.deepEqual(of(null), ['users', null, 'passed', String(users), null, users, 0, null]);
+  assert.deepEqual(of('city'), ['unknown', 'city', 'passed', '1.000000', null, users, users, null]);
+  assert.deepEqual(of('total_spent'), ['unknown', 'total_spent', 'passed', '0.000000', '0', users, 0, null]);
+  assert.equal((await list('dt=1998-08-01')).length, 0);
+  assert.equal((await api.ask('GET /quality-reports?dt=1998-02-30')).status, 400);
+  const first = await api.ask('GET /quality-reports?limit=1&dt=1997-12-31');
+  assert.equal(typeof first.json.next, 'string');
+});
+
 test('synthetic users: made, and refused over real ones', async () => {
   const order = { count: 1_000, seed: 7 };
   const over = await api.ask('POST /loads/synthetic', { body: { ...order, dt: DT } });
@@ -212,6 +251,9 @@ test('synthetic users: made, and refused over real ones', async () => {
   const made = await api.ask('POST /loads/synthetic', { body: { ...order, dt: '2026-01-31' } });
   const load = await ended(made.headers.location);
   assert.deepEqual([load.status, load.request], ['done', { ...order, dt: '2026-01-31' }]);
+  const quality = await api.ask('GET /quality-reports?dt=2026-01-31&limit=100');
+  const labels = (quality.json.items as { detail: string }[]).map(({ detail }) => detail);
+  assert.deepEqual(new Set(labels), new Set(['synthetic users']));
   assert.equal((load.result as { origin: string }).origin, 'synthetic');
 
   // They are said to be synthetic wherever they are asked about, and are asked about only where they are named.
