@@ -130,7 +130,7 @@ export const SETTINGS = {
     16_384,
   ),
   'gateway.cacheEntries': integer(
-    'Users that each worker remembers; 68 bytes of memory each, taken as they come. And as many with uids of 47 to 110 bytes, 136 bytes each.',
+    'Users that each worker remembers; 68 bytes of memory each. And as many with uids of 47 to 110 bytes, 136 bytes each.',
     2_000_000,
     16,
     30_000_000,

@@ -6,7 +6,7 @@ import { match, thresholdsFor, usersFor } from './match.js';
 const RATE = Number(__ENV.RATE || 300);
 
 export const options = {
-  thresholds: { ...thresholdsFor(), http_req_duration: ['p(99)<5', 'p(99.9)<25', 'max<1000'] },
+  thresholds: thresholdsFor(),
   scenarios: {
     soak: {
       executor: 'constant-arrival-rate',
