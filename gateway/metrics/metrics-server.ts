@@ -19,6 +19,10 @@ export async function startMetricsServer(
       response.writeHead(404, { 'content-type': 'text/plain' }).end('Only /metrics is here.\n');
       return;
     }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      return;
+    }
     registry.metrics().then(
       (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
       (error: unknown) => {

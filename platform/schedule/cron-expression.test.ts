@@ -77,7 +77,7 @@ describe('a schedule', () => {
   }
 
   const REFUSED: Readonly<Record<string, RegExp>> = {
-    '': /one field/,
+    '': /it is empty/,
     '@daily': /one field/,
     '* * * *': /4 fields/,
     '0 0 2 15 * 2': /not both/,
@@ -103,6 +103,8 @@ describe('a schedule', () => {
     '0 2 ? * 1': /in day of the month/,
     '0 2 * * 8': /from 0 to 7/,
     '0 2 * * L': /in day of the week/,
+    'a b c d e': /in minute, 'A' is not a number from 0 to 59\./,
+    '0 2 * * FOO': /in day of the week, 'FOO' is not a number from 0 to 7, nor one of SUN, MON/,
     '0 2 */2 * 1': /different things/,
     '5/15 * * * *': /5-59\/15/,
     '0 0 2 １ * ?': /in day of the month/,

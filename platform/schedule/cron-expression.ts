@@ -77,6 +77,7 @@ const QUARTZ_DAY_OF_WEEK: FieldKind = {
 export function parseCron(text: string): CronExpression {
   const fields = text.trim().toUpperCase().split(/\s+/);
   try {
+    if (fields[0] === '') throw new FieldError('it is empty');
     if (fields.length === 5) return parseFiveFields(fields);
     if (fields.length === 6 || fields.length === 7) return parseQuartz(fields);
     throw new FieldError(
@@ -91,16 +92,16 @@ export function parseCron(text: string): CronExpression {
 function parseQuartz(fields: readonly string[]): CronExpression {
   const [second = '', minute = '', hour = '', dayOfMonth = '', month = '', dayOfWeek = '', year = '*'] =
     fields;
-  const years = inField(YEAR, () => parseField(year, YEAR));
-  const day = quartzDay(dayOfMonth, dayOfWeek);
   const open = (kind: FieldKind): FieldKind => ({ ...kind, openSteps: true });
-  const inMonth = monthTest(month, open(MONTH));
-  return {
+  const times = {
     seconds: sortedValues(second, open(SECOND)),
     minutes: sortedValues(minute, open(MINUTE)),
     hours: sortedValues(hour, open(HOUR)),
-    matchesDay: (date) => years.has(date.year) && inMonth(date) && day(date),
   };
+  const day = quartzDay(dayOfMonth, dayOfWeek);
+  const inMonth = monthTest(month, open(MONTH));
+  const years = inField(YEAR, () => parseField(year, YEAR));
+  return { ...times, matchesDay: (date) => years.has(date.year) && inMonth(date) && day(date) };
 }
 
 function quartzDay(dayOfMonth: string, dayOfWeek: string): DayTest {
@@ -123,14 +124,10 @@ function quartzDay(dayOfMonth: string, dayOfWeek: string): DayTest {
 
 function parseFiveFields(fields: readonly string[]): CronExpression {
   const [minute = '', hour = '', dayOfMonth = '', month = '', dayOfWeek = ''] = fields;
-  const inMonth = monthTest(month, MONTH);
+  const times = { seconds: [0], minutes: sortedValues(minute, MINUTE), hours: sortedValues(hour, HOUR) };
   const day = fiveFieldsDay(dayOfMonth, dayOfWeek);
-  return {
-    seconds: [0],
-    minutes: sortedValues(minute, MINUTE),
-    hours: sortedValues(hour, HOUR),
-    matchesDay: (date) => inMonth(date) && day(date),
-  };
+  const inMonth = monthTest(month, MONTH);
+  return { ...times, matchesDay: (date) => inMonth(date) && day(date) };
 }
 
 function fiveFieldsDay(dayOfMonth: string, dayOfWeek: string): DayTest {

@@ -26,7 +26,9 @@ export function parseValue(text: string, kind: FieldKind): number {
   const highest = kind.highestWritten ?? kind.high;
   const value = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= kind.low && value <= highest)) {
-    throw new FieldError(`'${text}' is not a number from ${kind.low} to ${highest}`);
+    const names = Object.keys(kind.names ?? {});
+    const orName = names.length === 0 ? '' : `, nor one of ${names.join(', ')}`;
+    throw new FieldError(`'${text}' is not a number from ${kind.low} to ${highest}${orName}`);
   }
   return value;
 }
