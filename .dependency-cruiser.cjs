@@ -10,14 +10,16 @@ const ROOMS = {
   stores: ['errors', 'rules'],
   events: ['errors', 'rules'],
   catalog: ['errors', 'rules'],
+  engines: ['errors', 'catalog'],
   gateway: ['errors', 'auth', 'stores', 'events', 'config'],
   platform: ['errors', 'auth', 'rules', 'catalog', 'stores', 'events', 'config'],
-  cli: ['errors', 'auth', 'rules', 'catalog', 'stores', 'events', 'config', 'gateway', 'platform'],
+  cli: ['errors', 'auth', 'rules', 'catalog', 'engines', 'stores', 'events', 'config', 'gateway', 'platform'],
   bench: [
     'errors',
     'auth',
     'rules',
     'catalog',
+    'engines',
     'stores',
     'events',
     'config',
@@ -26,7 +28,19 @@ const ROOMS = {
     'cli',
     'test',
   ],
-  test: ['errors', 'auth', 'rules', 'catalog', 'stores', 'events', 'config', 'gateway', 'platform', 'cli'],
+  test: [
+    'errors',
+    'auth',
+    'rules',
+    'catalog',
+    'engines',
+    'stores',
+    'events',
+    'config',
+    'gateway',
+    'platform',
+    'cli',
+  ],
 };
 const NOT_TESTS = '\\.test\\.ts$';
 

@@ -1,0 +1,226 @@
+/**
+ * An engine: the processes of one server (Redis) or one cluster (HBase with its HDFS and ZooKeeper), over a folder:
+ *
+ *   <folder>/engine.json   what was asked for, its ports, and which processes are it
+ *   <folder>/data/         what the servers keep
+ *   <folder>/conf/         what is written for them at every start
+ *   <folder>/logs/         what they say, a file each
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { QuanrenError } from '../errors/quanren-error.js';
+import { type Release, withLock } from './lock.js';
+import { reservePorts } from './ports.js';
+import { type ProcessIdentity, requireProc } from './process-identity.js';
+import { ServerProcess, type ServerRecipe } from './server-process.js';
+
+const LOCK_WITHIN_MS = 10 * 60_000;
+
+export type Ports = Readonly<Record<string, number>>;
+
+/** What the recipe of an engine has to work with. */
+export interface Site {
+  readonly folder: string;
+  readonly cacheFolder: string;
+  readonly ports: Ports;
+  readonly onProgress: (text: string) => void;
+}
+
+export interface EngineRecipe {
+  /** For people and for folders: `hbase`. */
+  readonly kind: string;
+  /** What the folder's data depend on; other data cannot take its place. */
+  readonly layout: string;
+  /** The names of its ports. */
+  readonly ports: readonly string[];
+  /** Where clients connect to, by name. */
+  readonly addresses: (ports: Ports) => Readonly<Record<string, string>>;
+  /** The servers, in stages: those of one are started together, when those before answer. Starts and fetches nothing. */
+  readonly servers: (site: Site) => readonly (readonly ServerRecipe[])[];
+  /** Fetches, writes and formats whatever the servers find when they start; harmless when repeated. */
+  readonly prepare: (site: Site) => Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Of this engine alone; made where it is missing. */
+  readonly folder: string;
+  /** Where fetched files are kept, for all engines. */
+  readonly cacheFolder: string;
+  /** By the recipe's names; what is not told is chosen. */
+  readonly ports?: Ports;
+  readonly onProgress?: (text: string) => void;
+}
+
+interface EngineRecord {
+  readonly layout: string;
+  readonly ports: Ports;
+  readonly processes: Readonly<Record<string, ProcessIdentity>>;
+}
+
+const FILE = 'engine.json';
+
+export class Engine {
+  readonly kind: string;
+  readonly #recipe: EngineRecipe;
+  readonly #options: EngineOptions;
+  #stages: readonly (readonly ServerProcess[])[] = [];
+  #record: EngineRecord;
+
+  /** Finds what runs over the folder, if anything; changes nothing. */
+  constructor(recipe: EngineRecipe, options: EngineOptions) {
+    requireProc();
+    this.kind = recipe.kind;
+    this.#recipe = recipe;
+    this.#options = { ...options, folder: path.resolve(options.folder) };
+    this.#record = { layout: recipe.layout, ports: {}, processes: {} };
+    this.#find();
+  }
+
+  get folder(): string {
+    return this.#options.folder;
+  }
+
+  get ports(): Ports {
+    return this.#record.ports;
+  }
+
+  /** `127.0.0.1:PORT` or a URL, by name; empty before the first start. */
+  get addresses(): Readonly<Record<string, string>> {
+    return Object.keys(this.ports).length === 0 ? {} : this.#recipe.addresses(this.ports);
+  }
+
+  /** In the order of their start; none before the first. */
+  get processes(): readonly ServerProcess[] {
+    return this.#stages.flat();
+  }
+
+  process(name: string): ServerProcess {
+    const found = this.processes.find((each) => each.name === name);
+    if (found !== undefined) return found;
+    const names = this.processes.map((each) => each.name).join(', ');
+    throw new QuanrenError(
+      'not_found',
+      `${this.kind} has no process '${name}', only: ${names || 'none yet'}.`,
+    );
+  }
+
+  /**
+   * Starts what does not run, and resolves when all of it answers; the names of the processes that it started. What died
+   * comes back on its ports, with its data. Rejects with `set_up`, `unavailable` or `conflict`, and leaves nothing
+   * running that it started.
+   */
+  start(): Promise<readonly string[]> {
+    return this.#locked(async () => {
+      this.#find();
+      const release = await this.#takePorts();
+      const started: ServerProcess[] = [];
+      try {
+        if (this.processes.some(isDown)) await this.#recipe.prepare(this.#site());
+        for (const stage of this.#stages) {
+          for (const each of stage) {
+            if (each.state === 'paused') await each.resume();
+            if (!isDown(each)) continue;
+            started.push(each);
+            await each.launch();
+          }
+          await Promise.all(stage.map((each) => each.answers()));
+        }
+        return started.map(({ name }) => name);
+      } catch (error) {
+        for (const each of started.reverse()) await each.stop();
+        throw error;
+      } finally {
+        release();
+      }
+    });
+  }
+
+  /** Ends all processes in order, the last started first. Harmless when nothing runs; the names of those that ran. */
+  stop(): Promise<readonly string[]> {
+    return this.#locked(async () => {
+      this.#find();
+      const running = this.processes.filter((each) => !isDown(each));
+      for (const stage of this.#stages.toReversed()) await Promise.all(stage.map((each) => each.stop()));
+      return running.map(({ name }) => name);
+    });
+  }
+
+  #locked<T>(work: () => Promise<T>): Promise<T> {
+    return withLock(`engine ${this.folder}`, LOCK_WITHIN_MS, work);
+  }
+
+  #site(): Site {
+    const { folder, cacheFolder, onProgress = () => undefined } = this.#options;
+    return { folder, cacheFolder, onProgress, ports: this.ports };
+  }
+
+  /** Takes over what the folder's record says, which another process may have changed. */
+  #find(): void {
+    const file = path.join(this.folder, FILE);
+    if (!existsSync(file)) return;
+    const record = JSON.parse(readFileSync(file, 'utf8')) as EngineRecord;
+    const { kind, layout } = this.#recipe;
+    if (record.layout !== layout) {
+      throw new QuanrenError(
+        'conflict',
+        `${this.folder} holds ${kind} (${record.layout}), not ${kind} (${layout}): give this one another name or folder.`,
+      );
+    }
+    this.#take(record);
+  }
+
+  #take(record: EngineRecord): void {
+    this.#record = record;
+    this.#stages = this.#recipe
+      .servers(this.#site())
+      .map((stage) => stage.map((server) => this.#process(server, record.processes[server.name])));
+  }
+
+  #process(server: ServerRecipe, identity: ProcessIdentity | undefined): ServerProcess {
+    return new ServerProcess(server, identity, (now) => {
+      const { [server.name]: _, ...others } = this.#record.processes;
+      this.#write({
+        ...this.#record,
+        processes: now === undefined ? others : { ...others, [server.name]: now },
+      });
+    });
+  }
+
+  /** What runs or died keeps its ports; what was stopped may go elsewhere if others are there now. */
+  async #takePorts(): Promise<Release> {
+    const { ports: before, processes } = this.#record;
+    const told = this.#options.ports ?? {};
+    for (const name of Object.keys(told)) {
+      if (this.#recipe.ports.includes(name)) continue;
+      throw new QuanrenError(
+        'bad_request',
+        `${this.kind} has no port '${name}', only: ${this.#recipe.ports.join(', ')}.`,
+      );
+    }
+    if (Object.keys(processes).length > 0) {
+      const other = Object.keys(told).find((name) => told[name] !== before[name]);
+      if (other === undefined) return () => undefined;
+      throw new QuanrenError(
+        'conflict',
+        `${this.kind} is up with port ${before[other]} for ${other}: stop it before it is given ${told[other]}.`,
+      );
+    }
+    const { ports, release } = await reservePorts(this.#recipe.ports, told, before);
+    const record = { layout: this.#recipe.layout, ports, processes };
+    this.#write(record);
+    this.#take(record);
+    return release;
+  }
+
+  #write(record: EngineRecord): void {
+    mkdirSync(this.folder, { recursive: true });
+    const file = path.join(this.folder, FILE);
+    writeFileSync(`${file}.new`, `${JSON.stringify(record, null, 2)}\n`);
+    renameSync(`${file}.new`, file);
+    this.#record = record;
+  }
+}
+
+function isDown({ state }: ServerProcess): boolean {
+  return state === 'stopped' || state === 'dead';
+}

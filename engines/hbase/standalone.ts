@@ -1,0 +1,92 @@
+/**
+ * HBase with master, region server and ZooKeeper in one JVM, over the local file system: quickly up, and small. The
+ * local file system does not sync the write-ahead log: kill -9 may lose writes that were acknowledged. Scenes that
+ * kill take the cluster.
+ */
+import path from 'node:path';
+import type { EngineRecipe, Ports, Site } from '../engine.js';
+import { engineFilesFolder, fetchEngineFiles } from '../jars.js';
+import { launchJava } from '../jvm.js';
+import { requireJava } from '../tools.js';
+import { askMaster, askRegionServer } from './ask.js';
+import { formatSite, type Properties, writeConfiguration } from './configuration.js';
+import { commonProperties, HBASE_FILES, HBASE_FLAGS } from './server.js';
+
+const DEFAULT_HEAP_MIB = 1024;
+/** Seen: 8 s; 22 s after a kill -9 with data. */
+const ANSWERS_WITHIN_MS = 120_000;
+/** Seen: 3 s; it writes out what is in memory only. */
+const STOPS_WITHIN_MS = 60_000;
+
+export interface StandaloneHBaseOptions {
+  /** hbase-site.xml, over what is written by default. */
+  readonly settings?: Properties;
+  readonly heapMib?: number;
+}
+
+function siteProperties(data: string, ports: Ports): Properties {
+  return {
+    ...commonProperties(ports),
+    'hbase.cluster.distributed': 'false',
+    'hbase.localcluster.assign.random.ports': 'false',
+    'hbase.regionserver.port': `${ports.regionserver}`,
+    'hbase.rootdir': `file://${path.join(data, 'hbase')}`,
+    'hbase.tmp.dir': path.join(data, 'tmp'),
+    'hbase.zookeeper.property.dataDir': path.join(data, 'zookeeper'),
+    // The local file system cannot sync; the asynchronous write-ahead log wants HDFS.
+    'hbase.unsafe.stream.capability.enforce': 'false',
+    'hbase.wal.provider': 'filesystem',
+  };
+}
+
+export function standaloneHBase({
+  settings = {},
+  heapMib = DEFAULT_HEAP_MIB,
+}: StandaloneHBaseOptions): EngineRecipe {
+  const configuration = ({ folder }: Site) => path.join(folder, 'conf');
+  return {
+    kind: 'hbase',
+    layout: 'standalone',
+    ports: ['master', 'regionserver', 'zookeeper'],
+    addresses: (ports) => ({
+      bootstrap: `127.0.0.1:${ports.master},127.0.0.1:${ports.regionserver}`,
+      zookeeper: `127.0.0.1:${ports.zookeeper}`,
+    }),
+    prepare: async (site) => {
+      requireJava('HBase');
+      await fetchEngineFiles(HBASE_FILES, site.cacheFolder, site.onProgress);
+      const properties = { ...siteProperties(path.join(site.folder, 'data'), site.ports), ...settings };
+      writeConfiguration(configuration(site), { 'hbase-site.xml': formatSite(properties) });
+    },
+    servers: (site) => {
+      const { master = 0, regionserver = 0 } = site.ports;
+      const logFile = path.join(site.folder, 'logs', 'hbase.log');
+      const launch = () =>
+        launchJava({
+          folder: site.folder,
+          logFile,
+          classPath: [configuration(site), path.join(engineFilesFolder(HBASE_FILES, site.cacheFolder), '*')],
+          mainClass: 'org.apache.hadoop.hbase.master.HMaster',
+          args: ['start'],
+          heapMib,
+          flags: HBASE_FLAGS,
+        });
+      return [
+        [
+          {
+            name: 'hbase',
+            logFile,
+            launch,
+            ask: async (signal) => {
+              await askMaster(master, signal);
+              await askRegionServer(regionserver, signal);
+            },
+            answersWithinMs: ANSWERS_WITHIN_MS,
+            stopSignal: 'SIGTERM',
+            stopsWithinMs: STOPS_WITHIN_MS,
+          },
+        ],
+      ];
+    },
+  };
+}
