@@ -49,15 +49,15 @@ const STOP_DEADLINE_MS = 30_000;
 const ORPHANS_DEADLINE_MS = 15_000;
 const POLL_MS = 20;
 /**
- * Becomes the server, and leaves a watcher behind that reads from the parent: a line once the server has ended, or the
- * end of the pipe when the parent is gone. Then it asks for the smart shutdown (no new clients; ends with the last), and
+ * Becomes the server, and leaves a watcher behind that reads from the parent: a line once the server has ended or is to
+ * stay, or the end of the pipe when the parent is gone. Then it asks for the smart shutdown (no new clients; ends with the last), and
  * after 30 s for the fast one. The watcher is nobody's child: a server takes the death of one it does not know for a
  * crash.
  */
 const WITH_LIFELINE = `
 server=$$
 ( (
-  read -r ended <&3 && exit
+  read -r done <&3 && exit
   kill -TERM $server
   for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
     sleep 1
@@ -74,6 +74,8 @@ export interface EmbeddedPostgresOptions {
   readonly port: number;
   /** Server settings over the defaults; tests trade durability for speed with it. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Once it takes connections, the server stays when this process ends, however that ends. */
+  readonly outlivesParent?: boolean;
 }
 
 /** How to reach a database; what `pg` takes. */
@@ -335,7 +337,7 @@ async function launch(
     const ended = new Promise<void>((resolve) => {
       const end = () => {
         over = true;
-        lifeline.end('ended\n');
+        if (lifeline.writable) lifeline.end('done\n');
         resolve();
       };
       child.once('error', end);
@@ -345,6 +347,10 @@ async function launch(
     while (!over && Date.now() < until) {
       const recorded = readPidFile(data);
       if (child.pid !== undefined && recorded?.pid === child.pid && recorded.ready) {
+        if (options.outlivesParent === true) {
+          lifeline.end('done\n');
+          child.unref();
+        }
         return { pid: child.pid, ended };
       }
       await sleep(POLL_MS);

@@ -29,6 +29,7 @@ import { requireMaven } from './tools.js';
 const FETCH_WITHIN_MS = 15 * 60_000;
 /** What a fetch that was killed left behind is removed by a later one. */
 const LEFTOVER_AFTER_MS = 60 * 60_000;
+/** As each pom has it. */
 const FILES = 'files';
 const UNFINISHED = 'unfinished-';
 
@@ -71,11 +72,7 @@ export async function fetchEngineFiles(
   const unfinished = mkdtempSync(path.join(cacheFolder, UNFINISHED));
   try {
     copyFileSync(pomOf(engine), path.join(unfinished, 'pom.xml'));
-    await runMaven(engine, unfinished, [
-      `dependency:${goal}`,
-      '-DincludeScope=runtime',
-      `-DoutputDirectory=${FILES}`,
-    ]);
+    await runMaven(engine, unfinished, `dependency:${goal}`);
     try {
       renameSync(unfinished, whole);
     } catch (error) {
@@ -96,10 +93,10 @@ function removeLeftovers(cacheFolder: string): void {
   }
 }
 
-async function runMaven(engine: string, folder: string, args: readonly string[]): Promise<void> {
+async function runMaven(engine: string, folder: string, goal: string): Promise<void> {
   const logFile = path.join(folder, 'maven.log');
   const log = openSync(logFile, 'w');
-  const child = spawn('mvn', ['--batch-mode', '--no-transfer-progress', ...args], {
+  const child = spawn('mvn', ['--batch-mode', '--no-transfer-progress', goal], {
     cwd: folder,
     stdio: ['ignore', log, log],
     timeout: FETCH_WITHIN_MS,

@@ -1,16 +1,25 @@
 /** Every engine by its name: what the `quanren engines` command and the tests start. */
 import { Engine, type EngineOptions, type EngineRecipe } from './engine.js';
-import { type StandaloneHBaseOptions, standaloneHBase } from './hbase/standalone.js';
+import { type HBaseOptions, hbase } from './hbase/hbase.js';
+import { type KafkaOptions, kafka } from './kafka/kafka.js';
+import { type PostgresOptions, postgres } from './postgres/postgres.js';
+import { type RedisOptions, redis } from './redis/redis.js';
 
 /** What each engine can be told beside its folder and ports. */
 export interface EngineChoices {
-  readonly hbase: StandaloneHBaseOptions;
+  readonly kafka: KafkaOptions;
+  readonly hbase: HBaseOptions;
+  readonly redis: RedisOptions;
+  readonly postgres: PostgresOptions;
 }
 
 export type EngineKind = keyof EngineChoices;
 
 const RECIPES: { readonly [K in EngineKind]: (choices: EngineChoices[K]) => EngineRecipe } = {
-  hbase: standaloneHBase,
+  kafka,
+  hbase,
+  redis,
+  postgres,
 };
 
 export const ENGINE_KINDS = Object.keys(RECIPES) as readonly EngineKind[];

@@ -2,24 +2,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** By name, as the projects' documents have them. */
-export type Properties = Readonly<Record<string, string>>;
-
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-
-function escapeXml(text: string): string {
-  return text.replace(/[&<>]/g, (character) => ESCAPES[character] ?? character);
-}
-
-/** Hadoop's format of settings, which hbase-site.xml, core-site.xml and hdfs-site.xml share. */
-export function formatSite(properties: Properties): string {
-  const lines = Object.entries(properties).map(
-    ([name, value]) =>
-      `  <property><name>${escapeXml(name)}</name><value>${escapeXml(value)}</value></property>`,
-  );
-  return ['<configuration>', ...lines, '</configuration>', ''].join('\n');
-}
-
 /** To stdout, which goes to the server's log; WARN, and INFO for what tells a server's life. */
 const LOG4J2 = `status = error
 appender.console.type = Console

@@ -1,9 +1,12 @@
 /** What HBase's servers have in common, whether they share a JVM or not. */
-import type { Ports } from '../engine.js';
-import type { EngineFiles } from '../jars.js';
-import type { Properties } from './configuration.js';
+import path from 'node:path';
+import type { Ports, Site } from '../engine.js';
+import { type EngineFiles, engineFilesFolder, fetchEngineFiles } from '../jars.js';
+import type { JavaProgram } from '../jvm.js';
+import type { Properties } from '../properties.js';
+import { requireJava } from '../tools.js';
 
-export const HBASE_FILES: EngineFiles = { engine: 'hbase', goal: 'copy-dependencies' };
+const FILES: EngineFiles = { engine: 'hbase', goal: 'copy-dependencies' };
 
 /** What bin/hbase of HBase 2.6 gives to Java 11 and later. */
 const OPENED = [
@@ -17,13 +20,37 @@ const OPENED = [
   'jdk.internal.util.random',
 ];
 
-export const HBASE_FLAGS: readonly string[] = [
+const FLAGS: readonly string[] = [
   '-Dorg.apache.hbase.thirdparty.io.netty.tryReflectionSetAccessible=true',
   '--add-modules=jdk.unsupported',
   '--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED',
   '--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED',
   ...OPENED.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
 ];
+
+/** Where the servers find their settings. */
+export function configurationFolder({ folder }: Site): string {
+  return path.join(folder, 'conf');
+}
+
+/** A program of HBase, Hadoop or ZooKeeper; its flags are added to what all of them need. */
+export function hbaseProgram(
+  site: Site,
+  program: Pick<JavaProgram, 'mainClass' | 'args' | 'logFile' | 'heapMib' | 'flags'>,
+): JavaProgram {
+  return {
+    ...program,
+    folder: site.folder,
+    classPath: [configurationFolder(site), path.join(engineFilesFolder(FILES, site.cacheFolder), '*')],
+    flags: [...FLAGS, ...(program.flags ?? [])],
+  };
+}
+
+/** What each of these programs needs on the machine. */
+export async function provideHBase({ cacheFolder, onProgress }: Site): Promise<void> {
+  requireJava('HBase');
+  await fetchEngineFiles(FILES, cacheFolder, onProgress);
+}
 
 /** Loopback only, no web pages, and none of the waits that are meant for a cluster whose servers come up in minutes. */
 export function commonProperties(ports: Ports): Properties {

@@ -4,13 +4,12 @@
  * kill take the cluster.
  */
 import path from 'node:path';
-import type { EngineRecipe, Ports, Site } from '../engine.js';
-import { engineFilesFolder, fetchEngineFiles } from '../jars.js';
-import { launchJava } from '../jvm.js';
-import { requireJava } from '../tools.js';
+import type { EngineRecipe, Site } from '../engine.js';
+import { type JvmOptions, launchJava } from '../jvm.js';
+import { formatSite, type Properties } from '../properties.js';
 import { askMaster, askRegionServer } from './ask.js';
-import { formatSite, type Properties, writeConfiguration } from './configuration.js';
-import { commonProperties, HBASE_FILES, HBASE_FLAGS } from './server.js';
+import { writeConfiguration } from './configuration.js';
+import { commonProperties, configurationFolder, hbaseProgram, provideHBase } from './server.js';
 
 const DEFAULT_HEAP_MIB = 1024;
 /** Seen: 8 s; 22 s after a kill -9 with data. */
@@ -21,10 +20,11 @@ const STOPS_WITHIN_MS = 60_000;
 export interface StandaloneHBaseOptions {
   /** hbase-site.xml, over what is written by default. */
   readonly settings?: Properties;
-  readonly heapMib?: number;
+  readonly jvm?: JvmOptions;
 }
 
-function siteProperties(data: string, ports: Ports): Properties {
+function siteProperties({ folder, ports }: Site): Properties {
+  const data = path.join(folder, 'data');
   return {
     ...commonProperties(ports),
     'hbase.cluster.distributed': 'false',
@@ -39,11 +39,7 @@ function siteProperties(data: string, ports: Ports): Properties {
   };
 }
 
-export function standaloneHBase({
-  settings = {},
-  heapMib = DEFAULT_HEAP_MIB,
-}: StandaloneHBaseOptions): EngineRecipe {
-  const configuration = ({ folder }: Site) => path.join(folder, 'conf');
+export function standaloneHBase({ settings = {}, jvm = {} }: StandaloneHBaseOptions): EngineRecipe {
   return {
     kind: 'hbase',
     layout: 'standalone',
@@ -53,30 +49,26 @@ export function standaloneHBase({
       zookeeper: `127.0.0.1:${ports.zookeeper}`,
     }),
     prepare: async (site) => {
-      requireJava('HBase');
-      await fetchEngineFiles(HBASE_FILES, site.cacheFolder, site.onProgress);
-      const properties = { ...siteProperties(path.join(site.folder, 'data'), site.ports), ...settings };
-      writeConfiguration(configuration(site), { 'hbase-site.xml': formatSite(properties) });
+      await provideHBase(site);
+      const properties = { ...siteProperties(site), ...settings };
+      writeConfiguration(configurationFolder(site), { 'hbase-site.xml': formatSite(properties) });
     },
     servers: (site) => {
       const { master = 0, regionserver = 0 } = site.ports;
       const logFile = path.join(site.folder, 'logs', 'hbase.log');
-      const launch = () =>
-        launchJava({
-          folder: site.folder,
-          logFile,
-          classPath: [configuration(site), path.join(engineFilesFolder(HBASE_FILES, site.cacheFolder), '*')],
-          mainClass: 'org.apache.hadoop.hbase.master.HMaster',
-          args: ['start'],
-          heapMib,
-          flags: HBASE_FLAGS,
-        });
+      const program = {
+        mainClass: 'org.apache.hadoop.hbase.master.HMaster',
+        args: ['start'],
+        logFile,
+        heapMib: jvm.heapMib ?? DEFAULT_HEAP_MIB,
+        ...(jvm.flags === undefined ? {} : { flags: jvm.flags }),
+      };
       return [
         [
           {
             name: 'hbase',
             logFile,
-            launch,
+            launch: () => launchJava(hbaseProgram(site, program)),
             ask: async (signal) => {
               await askMaster(master, signal);
               await askRegionServer(regionserver, signal);
