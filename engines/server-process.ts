@@ -20,6 +20,7 @@ import {
 import { openLog, readTail } from './server-log.js';
 
 const POLL_MS = 50;
+const ASK_AGAIN_MS = 200;
 const TAIL_LINES = 15;
 const SIGNAL_WITHIN_MS = 10_000;
 const ANSWER_WITHIN_MS = 5_000;
@@ -127,7 +128,7 @@ export class ServerProcess {
       } catch (error) {
         last = error;
       }
-      await sleep(POLL_MS);
+      await sleep(ASK_AGAIN_MS);
     }
     throw new QuanrenError(
       'unavailable',

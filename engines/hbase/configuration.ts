@@ -14,8 +14,6 @@ logger.master.name = org.apache.hadoop.hbase.master
 logger.master.level = info
 logger.regionserver.name = org.apache.hadoop.hbase.regionserver
 logger.regionserver.level = info
-logger.hdfs.name = org.apache.hadoop.hdfs
-logger.hdfs.level = info
 `;
 
 /** Writes a folder for a class path: each file by its name, and how to log. */

@@ -1,5 +1,6 @@
 /** One NameNode and one DataNode, for HBase to write to: this file system syncs, so that what HBase acknowledged stays. */
 import { mkdirSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Ports, Site } from '../engine.js';
@@ -77,28 +78,39 @@ export async function formatHdfs(site: Site): Promise<void> {
   });
 }
 
-async function fetchOk(url: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, init);
-  if (response.ok || response.status === 307) return response;
-  await response.body?.cancel();
-  throw new Error(`HTTP ${response.status}`);
+/** Not `fetch`: a DataNode says "100 Continue" unasked, which that takes for an error. */
+function askOverHttp(
+  method: 'GET' | 'PUT',
+  url: string,
+  body: string,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const asking = request(url, { method, agent: false, signal }, (response) => {
+      response.resume();
+      const { statusCode = 0 } = response;
+      if (statusCode < 400) resolve(response);
+      else reject(new Error(`${method} ${url} was answered with ${statusCode}`));
+    });
+    asking.once('error', reject);
+    asking.end(body);
+  });
 }
 
-/** WebHDFS: the root's listing. */
+function webHdfs(ports: Ports, file: string, query: string): string {
+  return `http://127.0.0.1:${ports['namenode-http']}/webhdfs/v1/${file}?${query}`;
+}
+
+/** WebHDFS: what is at the root. */
 async function askNameNode(ports: Ports, signal: AbortSignal): Promise<void> {
-  const url = `http://127.0.0.1:${ports['namenode-http']}/webhdfs/v1/?op=GETFILESTATUS`;
-  await (await fetchOk(url, { signal })).body?.cancel();
+  await askOverHttp('GET', webHdfs(ports, '', 'op=GETFILESTATUS'), '', signal);
 }
 
 /** WebHDFS: a file is written; the NameNode says to which DataNode. Refused in safe mode. */
 async function askDataNode(ports: Ports, signal: AbortSignal): Promise<void> {
-  const query = 'op=CREATE&overwrite=true&user.name=quanren';
-  const url = `http://127.0.0.1:${ports['namenode-http']}/webhdfs/v1/${ASKED_FILE}?${query}`;
-  const told = await fetchOk(url, { method: 'PUT', redirect: 'manual', signal });
-  await told.body?.cancel();
-  const body = `${new Date().toISOString()}\n`;
-  const written = await fetchOk(told.headers.get('location') ?? '', { method: 'PUT', body, signal });
-  await written.body?.cancel();
+  const url = webHdfs(ports, ASKED_FILE, 'op=CREATE&overwrite=true&user.name=quanren');
+  const told = await askOverHttp('PUT', url, '', signal);
+  await askOverHttp('PUT', told.headers.location ?? '', `${new Date().toISOString()}\n`, signal);
 }
 
 export function hdfsServers(site: Site): ServerRecipe[] {

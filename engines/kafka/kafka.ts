@@ -40,6 +40,9 @@ function properties({ ports, folder }: Site): Properties {
     listeners: `PLAINTEXT://${broker},CONTROLLER://${controller}`,
     'advertised.listeners': `PLAINTEXT://${broker}`,
     'log.dirs': path.join(folder, 'data'),
+    // A broker that was killed comes back when its session is over; so short a one is safe with a controller in its JVM.
+    'broker.session.timeout.ms': '2000',
+    'broker.heartbeat.interval.ms': '500',
     'auto.create.topics.enable': 'false',
     'group.initial.rebalance.delay.ms': '0',
     'transaction.max.timeout.ms': '3600000',
