@@ -24,7 +24,8 @@ export interface KafkaOptions {
 
 const LOGGING = [
   '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-  '-Dorg.slf4j.simpleLogger.log.kafka.server=info',
+  '-Dorg.slf4j.simpleLogger.log.kafka.server.BrokerServer=info',
+  '-Dorg.slf4j.simpleLogger.log.kafka.server.ControllerServer=info',
   '-Dorg.slf4j.simpleLogger.showDateTime=true',
   "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
 ];
