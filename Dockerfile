@@ -23,6 +23,7 @@ COPY --from=packages /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json LICENSE ./
 COPY catalog/migrations catalog/migrations
+COPY engines engines
 COPY data data
 RUN mkdir /data && chown node:node /data
 USER node

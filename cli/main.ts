@@ -10,6 +10,7 @@ import type { ErrorAction } from '../errors/error-codes.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { addCronCommand } from './commands/cron.js';
 import { addCrowdCommand } from './commands/crowd.js';
+import { addEnginesCommand } from './commands/engines.js';
 import { addGenerateCommand } from './commands/generate.js';
 import { addLoadCommand } from './commands/load.js';
 import { addRulesCommand } from './commands/rules.js';
@@ -43,6 +44,7 @@ addLoadCommand(program);
 addGenerateCommand(program);
 addCrowdCommand(program);
 addCronCommand(program);
+addEnginesCommand(program);
 addSettingsCommand(program);
 addRulesCommand(program);
 

@@ -4,7 +4,8 @@
  * the environment wins. Only main.ts files and cli/ read it: everything else receives its options.
  */
 import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
+import path from 'node:path';
 import { QuanrenError } from '../errors/quanren-error.js';
 
 interface Setting<T> {
@@ -87,6 +88,10 @@ export const SETTINGS = {
   },
   demo: flag('Loads the CDNOW purchases with their tags and crowds on the first start.', true),
   schedule: flag('Runs crowds at the times of their schedule_cron.', true),
+  'engines.cacheDir': text(
+    'Where `quanren engines` keeps the servers that it fetches, for all names and clones.',
+    path.join(homedir(), '.cache', 'quanren', 'engines'),
+  ),
   'cli.token': {
     ...text('The bearer token or API key that `quanren` shows to a platform that asks for one.', ''),
     secret: true,

@@ -9,9 +9,11 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { QuanrenError } from '../errors/quanren-error.js';
+import type { JvmOptions } from './jvm.js';
 import { type Release, withLock } from './lock.js';
 import { reservePorts } from './ports.js';
 import { type ProcessIdentity, requireProc } from './process-identity.js';
+import type { Properties } from './properties.js';
 import { ServerProcess, type ServerRecipe } from './server-process.js';
 
 const LOCK_WITHIN_MS = 10 * 60_000;
@@ -41,7 +43,20 @@ export interface EngineRecipe {
   readonly prepare: (site: Site) => Promise<void>;
 }
 
-export interface EngineOptions {
+/** What an engine can be told about its servers. The folder remembers none of it but the region servers. */
+export interface EngineChoices {
+  /** hbase-site.xml, server.properties, redis.conf or postgresql.conf, over what is given by default. */
+  readonly settings?: Properties;
+  /** Of the servers that do the work, where they run on Java. */
+  readonly jvm?: JvmOptions;
+  /**
+   * HBase alone: a cluster over HDFS with so many region servers, where each process is a JVM. Not given: what the folder
+   * holds, at first all in one JVM.
+   */
+  readonly regionServers?: number;
+}
+
+export interface EngineOptions extends EngineChoices {
   /** Of this engine alone; made where it is missing. */
   readonly folder: string;
   /** Where fetched files are kept, for all engines. */
@@ -51,6 +66,9 @@ export interface EngineOptions {
   readonly onProgress?: (text: string) => void;
 }
 
+/** Of a process: what its record and the system say, and whether it answers. */
+export type ProcessStatus = 'answers' | 'silent' | 'paused' | 'dead' | 'stopped';
+
 interface EngineRecord {
   readonly layout: string;
   readonly ports: Ports;
@@ -58,6 +76,16 @@ interface EngineRecord {
 }
 
 const FILE = 'engine.json';
+
+function readRecord(folder: string): EngineRecord | undefined {
+  const file = path.join(folder, FILE);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as EngineRecord) : undefined;
+}
+
+/** What the folder was first used for; undefined where it was not yet. */
+export function readLayout(folder: string): string | undefined {
+  return readRecord(folder)?.layout;
+}
 
 export class Engine {
   readonly kind: string;
@@ -135,6 +163,25 @@ export class Engine {
     });
   }
 
+  /** How each process is; asks those that run. */
+  async status(): Promise<ReadonlyMap<string, ProcessStatus>> {
+    const ask = async (each: ServerProcess): Promise<ProcessStatus> => {
+      if (each.state !== 'running') return each.state;
+      return each.ask().then(
+        () => 'answers',
+        () => (each.state === 'running' ? 'silent' : each.state),
+      );
+    };
+    return new Map(
+      await Promise.all(this.processes.map(async (each) => [each.name, await ask(each)] as const)),
+    );
+  }
+
+  /** Ends all processes at once (kill -9), as a power cut would. Harmless when nothing runs. */
+  async kill(): Promise<void> {
+    await Promise.all(this.processes.filter((each) => !isDown(each)).map((each) => each.kill()));
+  }
+
   /** Ends all processes in order, the last started first. Harmless when nothing runs; the names of those that ran. */
   stop(): Promise<readonly string[]> {
     return this.#locked(async () => {
@@ -156,9 +203,8 @@ export class Engine {
 
   /** Takes over what the folder's record says, which another process may have changed. */
   #find(): void {
-    const file = path.join(this.folder, FILE);
-    if (!existsSync(file)) return;
-    const record = JSON.parse(readFileSync(file, 'utf8')) as EngineRecord;
+    const record = readRecord(this.folder);
+    if (record === undefined) return;
     const { kind, layout } = this.#recipe;
     if (record.layout !== layout) {
       throw new QuanrenError(

@@ -111,7 +111,12 @@ export class ServerProcess {
   /** One request; rejects when the server does not answer it as it should, or not within 5 s. */
   async ask(): Promise<void> {
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
-    await this.#recipe.ask(signal);
+    try {
+      await this.#recipe.ask(signal);
+    } catch (cause) {
+      if (!signal.aborted) throw cause;
+      throw new Error(`no answer within ${ANSWER_WITHIN_MS / 1000} s`, { cause });
+    }
   }
 
   /** Resolves when the server answers. Rejects with the end of its log when it ends instead, or takes too long. */

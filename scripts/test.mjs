@@ -4,7 +4,8 @@
 //   unit          the tests beside the code (no server is started)
 //   differential  the big differential run: --rules N --rows N --seed S
 //   FILE…         these test files alone, as source paths (rules/parse.test.ts)
-import { readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { run as runTests } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -25,6 +26,22 @@ const compiled = (source) => path.join(root, 'dist', source.replace(/\.ts$/, '.j
 
 /** A test file that needs a server says so by lying in test/; the ones beside the code need none. */
 const isUnit = (source) => !source.startsWith(`test${path.sep}`);
+
+/** What the tests need beside Node and npm: all of it is looked for before anything takes time. */
+function checkTools() {
+  const tools = JSON.parse(readFileSync(path.join(root, 'engines', 'tools.json'), 'utf8'));
+  const missing = Object.entries(tools).filter(
+    ([tool, { check: args }]) => spawnSync(tool, args).status !== 0,
+  );
+  if (missing.length === 0) return;
+  for (const [tool, { what, install }] of missing) {
+    console.error(
+      `quanren: the tests need ${what}, and '${tool}' cannot be run here. Install it: ${install}`,
+    );
+  }
+  console.error('quanren: npm run test:unit needs none of them.');
+  process.exit(1);
+}
 
 function check() {
   runTool('@biomejs/biome/bin/biome', ['check', '--error-on-warnings', '.']);
@@ -67,6 +84,7 @@ async function test(sources) {
 }
 
 const [what = 'all', ...rest] = process.argv.slice(2);
+if (what === 'all') checkTools();
 setUp();
 if (what === 'check') check();
 else if (what === 'all') {

@@ -51,9 +51,9 @@ async function ask(port: number, service: string, method: string, signal: AbortS
   throw new Error(`${service}.${method} was refused: ${exception ?? 'not an answer of HBase'}`);
 }
 
-/** Refused with PleaseHoldException until the master has completed its initialization: hbase:meta is served then. */
+/** Refused with PleaseHoldException until the master has completed its initialization; it then asks no other server. */
 export function askMaster(port: number, signal: AbortSignal): Promise<void> {
-  return ask(port, 'MasterService', 'ListNamespaces', signal);
+  return ask(port, 'MasterService', 'GetTableDescriptors', signal);
 }
 
 /** Refused with ServerNotRunningYetException until the master has taken the region server in. */

@@ -4,9 +4,9 @@
  * its region server.
  */
 import path from 'node:path';
-import type { EngineRecipe, Site } from '../engine.js';
+import type { EngineChoices, EngineRecipe, Site } from '../engine.js';
 import { exchange } from '../exchange.js';
-import { type JavaProgram, type JvmOptions, launchJava, QUICK_JVM } from '../jvm.js';
+import { type JavaProgram, launchJava, QUICK_JVM } from '../jvm.js';
 import { formatProperties, formatSite, type Properties } from '../properties.js';
 import type { ServerRecipe } from '../server-process.js';
 import { askMaster, askRegionServer } from './ask.js';
@@ -30,14 +30,6 @@ const ANSWERS_WITHIN_MS = 180_000;
 const STOPS_WITHIN_MS = 60_000;
 /** A region server that is silent for this long is given up, and its regions are opened elsewhere. */
 const SESSION_MS = 6_000;
-
-export interface HBaseClusterOptions {
-  readonly regionServers: number;
-  /** hbase-site.xml, over what is written by default. */
-  readonly settings?: Properties;
-  /** Of the region servers. */
-  readonly jvm?: JvmOptions;
-}
 
 function siteProperties(site: Site): Properties {
   return {
@@ -69,7 +61,20 @@ async function askZookeeper(port: number, signal: AbortSignal): Promise<void> {
   await exchange(port, Buffer.from('srvr'), (answer) => answer.includes('Mode: standalone'), signal);
 }
 
-export function hbaseCluster({ regionServers, settings = {}, jvm = {} }: HBaseClusterOptions): EngineRecipe {
+function formatLayout(regionServers: number): string {
+  return `a cluster with ${regionServers} region servers`;
+}
+
+/** Undefined where the layout is not that of a cluster. */
+export function readRegionServers(layout: string): number | undefined {
+  const count = /^a cluster with (\d+) /.exec(layout)?.[1];
+  return count === undefined ? undefined : Number(count);
+}
+
+export function hbaseCluster(
+  regionServers: number,
+  { settings = {}, jvm = {} }: EngineChoices,
+): EngineRecipe {
   const regionServerNames = Array.from({ length: regionServers }, (_, index) => `regionserver-${index + 1}`);
 
   const servers = (site: Site): ServerRecipe[][] => {
@@ -119,7 +124,7 @@ export function hbaseCluster({ regionServers, settings = {}, jvm = {} }: HBaseCl
 
   return {
     kind: 'hbase',
-    layout: `${regionServers} region servers over HDFS`,
+    layout: formatLayout(regionServers),
     ports: ['master', ...regionServerNames, 'zookeeper', ...HDFS_PORTS],
     addresses: (ports) => ({
       bootstrap: ['master', ...regionServerNames].map((name) => `127.0.0.1:${ports[name]}`).join(','),

@@ -1,12 +1,9 @@
-import type { EngineRecipe } from '../engine.js';
-import { hbaseCluster } from './cluster.js';
-import { type StandaloneHBaseOptions, standaloneHBase } from './standalone.js';
+import type { EngineChoices, EngineRecipe } from '../engine.js';
+import { hbaseCluster, readRegionServers } from './cluster.js';
+import { standaloneHBase } from './standalone.js';
 
-export interface HBaseOptions extends StandaloneHBaseOptions {
-  /** Given: a cluster over HDFS with so many region servers, each process a JVM. Not given: all in one JVM. */
-  readonly regionServers?: number;
-}
-
-export function hbase({ regionServers, ...options }: HBaseOptions): EngineRecipe {
-  return regionServers === undefined ? standaloneHBase(options) : hbaseCluster({ ...options, regionServers });
+export function hbase(choices: EngineChoices, layout: string | undefined): EngineRecipe {
+  const regionServers =
+    choices.regionServers ?? (layout === undefined ? undefined : readRegionServers(layout));
+  return regionServers === undefined ? standaloneHBase(choices) : hbaseCluster(regionServers, choices);
 }

@@ -4,8 +4,8 @@
  * kill take the cluster.
  */
 import path from 'node:path';
-import type { EngineRecipe, Site } from '../engine.js';
-import { type JvmOptions, launchJava } from '../jvm.js';
+import type { EngineChoices, EngineRecipe, Site } from '../engine.js';
+import { launchJava } from '../jvm.js';
 import { formatSite, type Properties } from '../properties.js';
 import { askMaster, askRegionServer } from './ask.js';
 import { writeConfiguration } from './configuration.js';
@@ -16,12 +16,6 @@ const DEFAULT_HEAP_MIB = 1024;
 const ANSWERS_WITHIN_MS = 120_000;
 /** Seen: 3 s; it writes out what is in memory only. */
 const STOPS_WITHIN_MS = 60_000;
-
-export interface StandaloneHBaseOptions {
-  /** hbase-site.xml, over what is written by default. */
-  readonly settings?: Properties;
-  readonly jvm?: JvmOptions;
-}
 
 function siteProperties({ folder, ports }: Site): Properties {
   const data = path.join(folder, 'data');
@@ -39,10 +33,10 @@ function siteProperties({ folder, ports }: Site): Properties {
   };
 }
 
-export function standaloneHBase({ settings = {}, jvm = {} }: StandaloneHBaseOptions): EngineRecipe {
+export function standaloneHBase({ settings = {}, jvm = {} }: EngineChoices): EngineRecipe {
   return {
     kind: 'hbase',
-    layout: 'standalone',
+    layout: 'all in one JVM',
     ports: ['master', 'regionserver', 'zookeeper'],
     addresses: (ports) => ({
       bootstrap: `127.0.0.1:${ports.master},127.0.0.1:${ports.regionserver}`,

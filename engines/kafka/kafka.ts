@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { EngineRecipe, Site } from '../engine.js';
+import type { EngineChoices, EngineRecipe, Site } from '../engine.js';
 import { formatOnce } from '../format-once.js';
 import { type EngineFiles, engineFilesFolder, fetchEngineFiles } from '../jars.js';
-import { type JavaProgram, type JvmOptions, launchJava, QUICK_JVM, runJava } from '../jvm.js';
+import { type JavaProgram, launchJava, QUICK_JVM, runJava } from '../jvm.js';
 import { formatProperties, type Properties } from '../properties.js';
 import { requireJava } from '../tools.js';
 import { askBroker } from './ask.js';
@@ -15,12 +15,6 @@ const DEFAULT_HEAP_MIB = 256;
 const FORMAT_WITHIN_MS = 60_000;
 const ANSWERS_WITHIN_MS = 90_000;
 const STOPS_WITHIN_MS = 30_000;
-
-export interface KafkaOptions {
-  /** server.properties, over what is written by default. */
-  readonly settings?: Properties;
-  readonly jvm?: JvmOptions;
-}
 
 const LOGGING = [
   '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
@@ -61,7 +55,7 @@ function properties({ ports, folder }: Site): Properties {
   };
 }
 
-export function kafka({ settings = {}, jvm = {} }: KafkaOptions): EngineRecipe {
+export function kafka({ settings = {}, jvm = {} }: EngineChoices): EngineRecipe {
   const configuration = ({ folder }: Site) => path.join(folder, 'conf', 'server.properties');
   const logFile = ({ folder }: Site) => path.join(folder, 'logs', 'kafka.log');
   const run = (site: Site, mainClass: string, args: readonly string[]): JavaProgram => ({

@@ -2,17 +2,12 @@
 import path from 'node:path';
 import pg from 'pg';
 import { connectionsToEmbeddedPostgres, startEmbeddedPostgres } from '../../catalog/embedded-postgres.js';
-import type { EngineRecipe } from '../engine.js';
+import type { EngineChoices, EngineRecipe } from '../engine.js';
 
 const ANSWERS_WITHIN_MS = 120_000;
 const STOPS_WITHIN_MS = 30_000;
 
-export interface PostgresOptions {
-  /** postgresql.conf, over what is given by default. */
-  readonly settings?: Readonly<Record<string, string>>;
-}
-
-export function postgres({ settings = {} }: PostgresOptions): EngineRecipe {
+export function postgres({ settings = {} }: EngineChoices): EngineRecipe {
   return {
     kind: 'postgres',
     layout: 'one server',

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { QuanrenError } from '../../errors/quanren-error.js';
-import type { EngineRecipe } from '../engine.js';
+import type { EngineChoices, EngineRecipe } from '../engine.js';
 import { exchange } from '../exchange.js';
 import { type EngineFiles, engineFilesFolder, fetchEngineFiles } from '../jars.js';
 import { launchServer } from '../server-process.js';
@@ -14,11 +14,6 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 };
 const ANSWERS_WITHIN_MS = 20_000;
 const STOPS_WITHIN_MS = 20_000;
-
-export interface RedisOptions {
-  /** redis.conf, over what is given by default. */
-  readonly settings?: Readonly<Record<string, string>>;
-}
 
 const DEFAULTS: Readonly<Record<string, string>> = {
   bind: '127.0.0.1',
@@ -46,7 +41,7 @@ function program(cacheFolder: string): string {
   return path.join(engineFilesFolder(FILES, cacheFolder), name);
 }
 
-export function redis({ settings = {} }: RedisOptions): EngineRecipe {
+export function redis({ settings = {} }: EngineChoices): EngineRecipe {
   return {
     kind: 'redis',
     layout: 'one server',
