@@ -34,7 +34,9 @@ export interface ServerRecipe {
   /** One real request over its protocol: resolves when the server does its work, rejects while it does not. */
   readonly ask: (signal: AbortSignal) => Promise<void>;
   readonly answersWithinMs: number;
-  /** Asks it to end in order; after the time, SIGKILL. */
+  /** Where a signal would not end it in order: a request that does. */
+  readonly askToStop?: (signal: AbortSignal) => Promise<void>;
+  /** Ends it in order; after the time, SIGKILL. */
   readonly stopSignal: NodeJS.Signals;
   readonly stopsWithinMs: number;
 }
@@ -157,13 +159,20 @@ export class ServerProcess {
 
   /** Ends it in order, or by force when it does not; resolves when it is gone. Harmless when it does not run. */
   async stop(): Promise<void> {
-    const { stopSignal, stopsWithinMs } = this.#recipe;
+    const { askToStop, stopSignal, stopsWithinMs } = this.#recipe;
     const identity = this.#identity;
-    if (identity !== undefined && signalProcess(identity, stopSignal)) {
-      // A paused process hears of it only when it goes on.
-      signalProcess(identity, 'SIGCONT');
+    // A paused process hears of nothing until it goes on.
+    if (identity !== undefined && signalProcess(identity, 'SIGCONT')) {
+      const isAsked = askToStop?.(AbortSignal.timeout(ANSWER_WITHIN_MS)).then(
+        () => true,
+        () => false,
+      );
+      if ((await isAsked) !== true) signalProcess(identity, stopSignal);
       const isGone = () => readProcessState(identity) === 'gone';
-      if (!(await waitFor(isGone, stopsWithinMs))) await this.kill();
+      if (!(await waitFor(isGone, stopsWithinMs))) signalProcess(identity, 'SIGKILL');
+      if (!(await waitFor(isGone, SIGNAL_WITHIN_MS))) {
+        throw new QuanrenError('unavailable', `${this.name} (process ${identity.pid}) does not end.`);
+      }
     }
     this.#identity = undefined;
     this.#record(undefined);

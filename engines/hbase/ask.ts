@@ -56,6 +56,11 @@ export function askMaster(port: number, signal: AbortSignal): Promise<void> {
   return ask(port, 'MasterService', 'GetTableDescriptors', signal);
 }
 
+/** Ends master and region servers, one after the other. */
+export function askMasterToStop(port: number, signal: AbortSignal): Promise<void> {
+  return ask(port, 'MasterService', 'Shutdown', signal);
+}
+
 /** Refused with ServerNotRunningYetException until the master has taken the region server in. */
 export function askRegionServer(port: number, signal: AbortSignal): Promise<void> {
   return ask(port, 'AdminService', 'GetServerInfo', signal);

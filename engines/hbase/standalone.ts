@@ -7,7 +7,7 @@ import path from 'node:path';
 import type { EngineChoices, EngineRecipe, Site } from '../engine.js';
 import { launchJava } from '../jvm.js';
 import { formatSite, type Properties } from '../properties.js';
-import { askMaster, askRegionServer } from './ask.js';
+import { askMaster, askMasterToStop, askRegionServer } from './ask.js';
 import { writeConfiguration } from './configuration.js';
 import { commonProperties, configurationFolder, hbaseProgram, provideHBase } from './server.js';
 
@@ -68,6 +68,8 @@ export function standaloneHBase({ settings = {}, jvm = {} }: EngineChoices): Eng
               await askRegionServer(regionserver, signal);
             },
             answersWithinMs: ANSWERS_WITHIN_MS,
+            // A signal ends ZooKeeper first, which the region server then looks for in vain for half a minute.
+            askToStop: (signal) => askMasterToStop(master, signal),
             stopSignal: 'SIGTERM',
             stopsWithinMs: STOPS_WITHIN_MS,
           },
