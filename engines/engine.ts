@@ -141,21 +141,33 @@ export class Engine {
     return this.#locked(async () => {
       this.#find();
       const release = await this.#takePorts();
-      const started: ServerProcess[] = [];
+      const started = new Set<ServerProcess>();
+      const launch = async (each: ServerProcess): Promise<void> => {
+        started.add(each);
+        await each.launch();
+      };
+      const answers = async (each: ServerProcess): Promise<void> => {
+        try {
+          await each.answers();
+        } catch (error) {
+          // A region server ends by itself when its HDFS was away, often only after that has come back.
+          if (started.has(each) || !isDown(each)) throw error;
+          await launch(each);
+          await each.answers();
+        }
+      };
       try {
         if (this.processes.some(isDown)) await this.#recipe.prepare(this.#site());
         for (const stage of this.#stages) {
           for (const each of stage) {
             if (each.state === 'paused') await each.resume();
-            if (!isDown(each)) continue;
-            started.push(each);
-            await each.launch();
+            if (isDown(each)) await launch(each);
           }
-          await Promise.all(stage.map((each) => each.answers()));
+          await Promise.all(stage.map(answers));
         }
-        return started.map(({ name }) => name);
+        return Array.from(started, ({ name }) => name);
       } catch (error) {
-        for (const each of started.reverse()) await each.stop();
+        for (const each of [...started].reverse()) await each.stop();
         throw error;
       } finally {
         release();
