@@ -50,14 +50,14 @@ const ORPHANS_DEADLINE_MS = 15_000;
 const POLL_MS = 20;
 /**
  * Becomes the server, and leaves a watcher behind that reads from the parent: a line once the server has ended or is to
- * stay, or the end of the pipe when the parent is gone. Then it asks for the smart shutdown (no new clients; ends with the last), and
- * after 30 s for the fast one. The watcher is nobody's child: a server takes the death of one it does not know for a
- * crash.
+ * stay, or the end of the pipe when the parent is gone. Then it asks for the smart shutdown (no new clients; ends with
+ * the last), and after 30 s for the fast one. The watcher is nobody's child: a server takes the death of one it does not
+ * know for a crash.
  */
 const WITH_LIFELINE = `
 server=$$
 ( (
-  read -r done <&3 && exit
+  read -r line <&3 && exit
   kill -TERM $server
   for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
     sleep 1
