@@ -91,6 +91,8 @@ export class Engine {
   readonly kind: string;
   readonly #recipe: EngineRecipe;
   readonly #options: EngineOptions;
+  /** By name; they stay the same objects, however often the servers are started. */
+  readonly #processes = new Map<string, ServerProcess>();
   #stages: readonly (readonly ServerProcess[])[] = [];
   #record: EngineRecord;
 
@@ -234,14 +236,19 @@ export class Engine {
       .map((stage) => stage.map((server) => this.#process(server, record.processes[server.name])));
   }
 
-  #process(server: ServerRecipe, identity: ProcessIdentity | undefined): ServerProcess {
-    return new ServerProcess(server, identity, (now) => {
-      const { [server.name]: _, ...others } = this.#record.processes;
-      this.#write({
-        ...this.#record,
-        processes: now === undefined ? others : { ...others, [server.name]: now },
-      });
+  #process(recipe: ServerRecipe, identity: ProcessIdentity | undefined): ServerProcess {
+    const { name } = recipe;
+    const known = this.#processes.get(name);
+    if (known !== undefined) {
+      known.update(recipe, identity);
+      return known;
+    }
+    const created = new ServerProcess(recipe, identity, (now) => {
+      const { [name]: _, ...others } = this.#record.processes;
+      this.#write({ ...this.#record, processes: now === undefined ? others : { ...others, [name]: now } });
     });
+    this.#processes.set(name, created);
+    return created;
   }
 
   /** What runs or died keeps its ports; what was stopped may go elsewhere if others are there now. */

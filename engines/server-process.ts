@@ -63,7 +63,7 @@ export function launchServer(
 }
 
 export class ServerProcess {
-  readonly #recipe: ServerRecipe;
+  #recipe: ServerRecipe;
   readonly #record: (identity: ProcessIdentity | undefined) => void;
   #identity: ProcessIdentity | undefined;
 
@@ -76,6 +76,12 @@ export class ServerProcess {
     this.#recipe = recipe;
     this.#identity = identity;
     this.#record = record;
+  }
+
+  /** Takes over what another process may have changed. */
+  update(recipe: ServerRecipe, identity: ProcessIdentity | undefined): void {
+    this.#recipe = recipe;
+    this.#identity = identity;
   }
 
   get name(): string {

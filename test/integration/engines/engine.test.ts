@@ -72,15 +72,19 @@ describe('an engine', () => {
   it('comes back after kill -9 on its port with its data', async () => {
     assert.equal(await command(redis, 'SET kept 1'), '+OK');
     const { ports } = redis;
+    const server = redis.process('redis');
     const before = pid();
-    await redis.process('redis').kill();
+    await server.kill();
     const found = findEngine('redis', options);
     assert.deepEqual([...(await found.status())], [['redis', 'dead']]);
     assert.deepEqual(await found.start(), ['redis']);
     assert.notEqual(found.process('redis').pid, before);
     assert.deepEqual(found.ports, ports);
     assert.equal(await command(found, 'GET kept'), '$1');
-    redis = found;
+    assert.equal(server.state, 'dead');
+    await redis.start();
+    assert.equal(server.pid, found.process('redis').pid);
+    assert.equal(server.state, 'running');
   });
 
   it('is silent while it is paused, and answers when it is resumed or started', async () => {
