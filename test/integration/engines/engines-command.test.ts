@@ -1,4 +1,4 @@
-/** `quanren engines` as a person uses it: Kafka, HBase and Redis under one name, another Redis under a second one. */
+/** `quanren engines` as a person uses it: Kafka, HBase and Redis under one name, Redis and Postgres under another. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -67,7 +67,8 @@ describe('quanren engines', () => {
   });
 
   it('a second name runs beside the first', async () => {
-    const { reports } = await runJson('up', 'redis', '--name', 'second');
+    const { reports } = await runJson('up', 'redis', 'postgres', '--name', 'second');
+    assert.deepEqual(statesIn(reports), ['redis up', 'postgres up']);
     assert.notDeepEqual(reports[0]?.addresses, first[2]?.addresses);
     assert.notDeepEqual(pidsIn(reports), pidsIn(first.slice(2)));
     assert.deepEqual(statesIn((await runJson('status', ...THREE)).reports), [
@@ -110,7 +111,8 @@ describe('quanren engines', () => {
       'postgres  was down',
     ]);
     assert.deepEqual(processesOf(path.join(folder, 'engines', 'default')), []);
-    assert.deepEqual(statesIn((await runJson('status', 'redis', '--name', 'second')).reports), ['redis up']);
+    const second = await runJson('status', 'redis', 'postgres', '--name', 'second');
+    assert.deepEqual(statesIn(second.reports), ['redis up', 'postgres up']);
     assert.equal((await run('status')).code, 0);
     assert.equal((await run('status', 'redis')).code, 1);
     await run('down', '--name', 'second');
