@@ -1,0 +1,163 @@
+/**
+ * Brings operations to the region servers that can do them, and again when they could not: each operation is waiting for
+ * its region to be found, waiting in a server's queue, under way, or waiting for another attempt; and ends at the latest
+ * with its deadline.
+ */
+import { QuanrenError } from '../../../errors/quanren-error.js';
+import { ConnectionError } from '../connection/connection-error.js';
+import type { Address } from '../connection/rpc-connection.js';
+import type { ServerLinks } from '../connection/server-links.js';
+import type { RegionLocator } from '../locate/region-locator.js';
+import type { RowAction } from '../wire/messages/multi-request.js';
+import type { TableName } from '../wire/messages/table-name.js';
+import { Deadlines } from './deadlines.js';
+import { finalError, remedyOf, waitMs } from './failures.js';
+import { Operation, OperationGroup, type OperationGroupOptions, type Outcome } from './operation.js';
+import { ServerQueue } from './server-queue.js';
+
+export interface DispatcherOptions {
+  readonly links: ServerLinks;
+  readonly locator: RegionLocator;
+  /** Operations that may be unfinished at once; more are refused with `overloaded`. */
+  readonly maxOperations: number;
+  readonly callTimeoutMs: number;
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #queues = new Map<string, ServerQueue>();
+  readonly #deadlines = new Deadlines();
+  readonly #unlocated = new Map<TableName, Operation[]>();
+  readonly #groups = new Set<OperationGroup>();
+  #unfinished = 0;
+  #isClosed = false;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** One outcome per action, in their order. Rejects with QuanrenError as soon as one of them fails for good. */
+  run(actions: readonly RowAction[], options: OperationGroupOptions): Promise<Outcome[]> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw new QuanrenError('unavailable', 'The HBase client is closed.');
+      if (options.timeoutMs <= 0) throw new QuanrenError('unavailable', 'The deadline has passed.');
+      if (this.#unfinished + actions.length > this.#options.maxOperations) {
+        throw new QuanrenError('overloaded', `More than ${this.#options.maxOperations} rows wait for HBase.`);
+      }
+      if (actions.length === 0) {
+        resolve([]);
+        return;
+      }
+      const group = new OperationGroup(actions.length, options, resolve, reject, this.#onSettled);
+      this.#unfinished += actions.length;
+      this.#groups.add(group);
+      this.#deadlines.add(group, group.deadlineAtMs);
+      let index = 0;
+      for (const action of actions) {
+        this.#route(new Operation(group, index, action));
+        index += 1;
+      }
+    });
+  }
+
+  /** Whoever still waits is told `unavailable`. */
+  close(): void {
+    this.#isClosed = true;
+    for (const group of [...this.#groups]) {
+      group.fail(new QuanrenError('unavailable', 'The HBase client was closed.'));
+    }
+  }
+
+  readonly #onSettled = (group: OperationGroup): void => {
+    this.#unfinished -= group.size;
+    this.#groups.delete(group);
+    this.#deadlines.remove(group, group.deadlineAtMs);
+  };
+
+  #route(operation: Operation): void {
+    const { group, action } = operation;
+    if (group.isSettled) return;
+    const region = this.#options.locator.find(group.table, action.row);
+    if (region === undefined) {
+      this.#locate(operation);
+      return;
+    }
+    operation.region = region;
+    if (this.#queueOf(region.server).push(operation)) return;
+    group.fail(new QuanrenError('overloaded', 'Too many rows wait for a region server.'));
+  }
+
+  /** Those that wait for regions of the same table wait together. */
+  #locate(operation: Operation): void {
+    const { table } = operation.group;
+    const waiting = this.#unlocated.get(table);
+    if (waiting !== undefined) {
+      waiting.push(operation);
+      return;
+    }
+    const operations = [operation];
+    this.#unlocated.set(table, operations);
+    this.#options.locator.refresh(table).then(
+      () => {
+        this.#unlocated.delete(table);
+        const { locator } = this.#options;
+        const found: Operation[] = [];
+        const away: Operation[] = [];
+        for (const each of operations) {
+          (locator.find(table, each.action.row) === undefined ? away : found).push(each);
+        }
+        for (const each of found) this.#route(each);
+        if (away.length > 0)
+          this.#again(away, new ConnectionError('refused', 'A region is not open anywhere.'));
+      },
+      (error: unknown) => {
+        this.#unlocated.delete(table);
+        this.#again(operations, error);
+      },
+    );
+  }
+
+  #queueOf(server: Address): ServerQueue {
+    const key = `${server.host}:${server.port}`;
+    let queue = this.#queues.get(key);
+    if (queue === undefined) {
+      const { links, locator, maxOperations, callTimeoutMs } = this.#options;
+      queue = new ServerQueue({
+        link: links.to(server, 'ClientService'),
+        maxWaiting: maxOperations,
+        callTimeoutMs,
+        onFailure: (operations, error) => this.#again(operations, error),
+        onMoved: (operation) => this.#route(operation),
+        isCurrent: (region) => locator.holds(region),
+      });
+      this.#queues.set(key, queue);
+    }
+    return queue;
+  }
+
+  /** Decides, for operations that failed together, whether there is another attempt. */
+  #again(operations: readonly Operation[], error: unknown): void {
+    const remedy = remedyOf(error);
+    const isLasting = error instanceof ConnectionError && error.isLasting;
+    const retried = new Map<number, Operation[]>();
+    for (const operation of operations) {
+      const { group, region } = operation;
+      if (remedy === 'relocate' && region !== undefined) this.#options.locator.forget(region);
+      if (remedy === 'give-up' || (isLasting && group.failsFast)) {
+        group.fail(finalError(error));
+        continue;
+      }
+      group.noteFailure(error);
+      operation.attempts += 1;
+      const alike = retried.get(operation.attempts);
+      if (alike === undefined) retried.set(operation.attempts, [operation]);
+      else alike.push(operation);
+    }
+    for (const [attempts, alike] of retried) {
+      const delayMs = waitMs(remedy, attempts, Math.random());
+      setTimeout(() => {
+        for (const operation of alike) this.#route(operation);
+      }, delayMs);
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The one retry policy: what is done about a failure, and how long to wait before.
+ *
+ * Nothing is tried again beyond the deadline of its operation. Between attempts lie waits that double, with jitter, so
+ * that those who failed together do not come back together.
+ */
+import { QuanrenError } from '../../../errors/quanren-error.js';
+import { ConnectionError } from '../connection/connection-error.js';
+import { RemoteException } from '../connection/remote-exception.js';
+
+/**
+ * `relocate`: the region is elsewhere; find it and try there, the first time at once.
+ * `back-off`: the server is there but cannot; wait, then try there.
+ * `at-once`: it only stopped half-way; try again, the first times at once.
+ * `give-up`: it would fail again.
+ */
+export type Remedy = 'relocate' | 'back-off' | 'at-once' | 'give-up';
+
+/** By the class of the exception. Those that are not listed: `back-off`, or `give-up` where the server says so. */
+const REMEDIES: Readonly<Record<string, Remedy>> = {
+  NotServingRegionException: 'relocate',
+  RegionMovedException: 'relocate',
+  RegionOfflineException: 'relocate',
+  WrongRegionException: 'relocate',
+  RegionServerStoppedException: 'relocate',
+  RegionServerAbortedException: 'relocate',
+  ServerNotRunningYetException: 'relocate',
+  MasterNotRunningException: 'relocate',
+  MasterStoppedException: 'relocate',
+  NotAllMetaRegionsOnlineException: 'relocate',
+  RegionOpeningException: 'back-off',
+  RegionTooBusyException: 'back-off',
+  CallQueueTooBigException: 'back-off',
+  CallDroppedException: 'back-off',
+  CallTimeoutException: 'back-off',
+  RpcThrottlingException: 'back-off',
+  PleaseHoldException: 'back-off',
+  PleaseRestartMasterException: 'back-off',
+  MultiActionResultTooLarge: 'at-once',
+  RetryImmediatelyException: 'at-once',
+  ScannerResetException: 'at-once',
+  OutOfOrderScannerNextException: 'at-once',
+  UnknownScannerException: 'at-once',
+  LeaseException: 'at-once',
+  AccessDeniedException: 'give-up',
+  FatalConnectionException: 'give-up',
+  NoSuchColumnFamilyException: 'give-up',
+  FailedSanityCheckException: 'give-up',
+  DoNotRetryIOException: 'give-up',
+  UnsupportedOperationException: 'give-up',
+};
+
+const FIRST_WAIT_MS = 10;
+const LONGEST_WAIT_MS = 1_000;
+const AT_ONCE_ATTEMPTS = 3;
+
+export function remedyOf(error: unknown): Remedy {
+  if (error instanceof ConnectionError) return 'relocate';
+  if (error instanceof RemoteException) {
+    return REMEDIES[error.className] ?? (error.doNotRetry ? 'give-up' : 'back-off');
+  }
+  return 'give-up';
+}
+
+/** How long to wait before the next attempt. `attempts`: how many have failed, 1 or more. `random`: 0 ≤ random < 1. */
+export function waitMs(remedy: Remedy, attempts: number, random: number): number {
+  const free = remedy === 'relocate' ? 1 : remedy === 'at-once' ? AT_ONCE_ATTEMPTS : 0;
+  if (attempts <= free) return 0;
+  const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempts - free - 1, 20));
+  return longest * (0.5 + random / 2);
+}
+
+/** What the caller is told when nothing more is tried. */
+export function finalError(error: unknown): QuanrenError {
+  if (error instanceof QuanrenError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  const isSetUp =
+    error instanceof RemoteException &&
+    (error.className === 'AccessDeniedException' ||
+      error.className === 'FatalConnectionException' ||
+      error.className === 'NoSuchColumnFamilyException');
+  return new QuanrenError(isSetUp ? 'set_up' : 'unavailable', `HBase: ${said}`, { cause: error });
+}

@@ -1,0 +1,110 @@
+/** What callers wait for: rows of one table, read or written, each on its own way, all together with one answer. */
+import { QuanrenError } from '../../../errors/quanren-error.js';
+import type { Region } from '../locate/region.js';
+import type { Cell } from '../wire/cell-block.js';
+import type { RowAction } from '../wire/messages/multi-request.js';
+import type { TableName } from '../wire/messages/table-name.js';
+import { finalError } from './failures.js';
+
+/** The cells that a get found; of a mutation, whether it was done: always, if it has no condition. */
+export type Outcome = readonly Cell[] | boolean;
+
+export interface OperationGroupOptions {
+  readonly table: TableName;
+  readonly timeoutMs: number;
+  /** Whether to fail as soon as a server is known to be away, rather than wait for it up to the deadline. */
+  readonly failsFast: boolean;
+}
+
+export class OperationGroup {
+  readonly table: TableName;
+  readonly failsFast: boolean;
+  readonly deadlineAtMs: number;
+  readonly size: number;
+  readonly #timeoutMs: number;
+  #outcomes: Outcome[];
+  #remaining: number;
+  #resolve: ((outcomes: Outcome[]) => void) | undefined;
+  #reject: ((error: QuanrenError) => void) | undefined;
+  readonly #onSettled: (group: OperationGroup) => void;
+  #lastFailure: unknown;
+
+  constructor(
+    size: number,
+    options: OperationGroupOptions,
+    resolve: (outcomes: Outcome[]) => void,
+    reject: (error: QuanrenError) => void,
+    onSettled: (group: OperationGroup) => void,
+  ) {
+    this.table = options.table;
+    this.failsFast = options.failsFast;
+    this.#timeoutMs = options.timeoutMs;
+    this.deadlineAtMs = Date.now() + options.timeoutMs;
+    this.size = size;
+    this.#remaining = size;
+    this.#outcomes = new Array(size);
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#onSettled = onSettled;
+  }
+
+  /** Nobody waits any more: what was not sent need not be. */
+  get isSettled(): boolean {
+    return this.#resolve === undefined;
+  }
+
+  succeed(index: number, outcome: Outcome): void {
+    if (this.#resolve === undefined) return;
+    this.#outcomes[index] = outcome;
+    this.#remaining -= 1;
+    if (this.#remaining > 0) return;
+    const resolve = this.#resolve;
+    const outcomes = this.#outcomes;
+    this.#settle();
+    resolve(outcomes);
+  }
+
+  fail(error: unknown): void {
+    const reject = this.#reject;
+    if (reject === undefined) return;
+    this.#settle();
+    reject(finalError(error));
+  }
+
+  /** An attempt failed, another is made: the deadline tells of it, should it pass. */
+  noteFailure(error: unknown): void {
+    this.#lastFailure = error;
+  }
+
+  expire(): void {
+    const cause = this.#lastFailure;
+    const why = cause instanceof Error ? ` (${cause.message})` : '';
+    this.fail(
+      new QuanrenError('unavailable', `HBase did not answer within ${this.#timeoutMs} ms${why}.`, { cause }),
+    );
+  }
+
+  #settle(): void {
+    this.#resolve = undefined;
+    this.#reject = undefined;
+    this.#outcomes = [];
+    this.#onSettled(this);
+  }
+}
+
+/** One row's part of a group. */
+export class Operation {
+  readonly group: OperationGroup;
+  readonly index: number;
+  readonly action: RowAction;
+  /** Attempts that failed. */
+  attempts = 0;
+  /** Where it was last sent. */
+  region: Region | undefined;
+
+  constructor(group: OperationGroup, index: number, action: RowAction) {
+    this.group = group;
+    this.index = index;
+    this.action = action;
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * What waits for one region server. What comes within one turn of the event loop leaves together, in Multis of at most
+ * `MAX_BATCH` rows, of which at most `MAX_IN_FLIGHT` are under way; the rest waits, and is bounded.
+ *
+ * The two numbers measured best over a million rows (bench/hbase.bench.ts).
+ */
+
+import { RemoteException } from '../connection/remote-exception.js';
+import type { ServerLink } from '../connection/server-link.js';
+import type { Region } from '../locate/region.js';
+import { type RegionActions, type RowAction, writeMultiRequest } from '../wire/messages/multi-request.js';
+import {
+  type ActionResult,
+  isRemoteFailure,
+  type RegionResult,
+  readMultiResponse,
+} from '../wire/messages/multi-response.js';
+import type { RemoteFailure } from '../wire/messages/remote-failure.js';
+import type { Operation } from './operation.js';
+
+const MAX_BATCH = 256;
+const MAX_IN_FLIGHT = 8;
+
+export interface ServerQueueOptions {
+  readonly link: ServerLink;
+  /** Operations that may wait. */
+  readonly maxWaiting: number;
+  readonly callTimeoutMs: number;
+  /** Operations that were not done, and why. */
+  readonly onFailure: (operations: readonly Operation[], error: unknown) => void;
+  /** An operation whose region is elsewhere by now: it was not sent. */
+  readonly onMoved: (operation: Operation) => void;
+  readonly isCurrent: (region: Region) => boolean;
+}
+
+/** The operations of a Multi that go to the same region, in the order of their actions. */
+interface RegionBatch extends RegionActions {
+  readonly actions: RowAction[];
+  readonly operations: Operation[];
+}
+
+export class ServerQueue {
+  readonly #options: ServerQueueOptions;
+  #waiting: Operation[] = [];
+  /** How many of `#waiting` have left already. */
+  #taken = 0;
+  #inFlight = 0;
+  #isScheduled = false;
+
+  constructor(options: ServerQueueOptions) {
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length - this.#taken;
+  }
+
+  /** False: the queue is full. `operation.region` says where to. */
+  push(operation: Operation): boolean {
+    if (this.waiting >= this.#options.maxWaiting) {
+      // Those whose callers have given up make room.
+      this.#waiting = this.#waiting.slice(this.#taken).filter((each) => !each.group.isSettled);
+      this.#taken = 0;
+      if (this.waiting >= this.#options.maxWaiting) return false;
+    }
+    this.#waiting.push(operation);
+    if (!this.#isScheduled && this.#inFlight < MAX_IN_FLIGHT) {
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#flush();
+      });
+    }
+    return true;
+  }
+
+  #flush(): void {
+    while (this.#inFlight < MAX_IN_FLIGHT && this.waiting > 0) {
+      const batches = this.#takeBatch();
+      if (batches.length > 0) void this.#send(batches);
+    }
+  }
+
+  #takeBatch(): RegionBatch[] {
+    const batches: RegionBatch[] = [];
+    const byRegion = new Map<Region, RegionBatch>();
+    let count = 0;
+    while (count < MAX_BATCH && this.#taken < this.#waiting.length) {
+      const operation = this.#waiting[this.#taken];
+      this.#taken += 1;
+      if (operation?.region === undefined || operation.group.isSettled) continue;
+      const { region, action } = operation;
+      if (!this.#options.isCurrent(region)) {
+        this.#options.onMoved(operation);
+        continue;
+      }
+      count += 1;
+      const hasCondition = action.kind === 'mutate' && action.condition !== undefined;
+      let batch = hasCondition ? undefined : byRegion.get(region);
+      if (batch === undefined) {
+        batch = { regionName: region.name, actions: [], operations: [] };
+        batches.push(batch);
+        if (!hasCondition) byRegion.set(region, batch);
+      }
+      batch.actions.push(action);
+      batch.operations.push(operation);
+    }
+    if (this.#taken === this.#waiting.length) {
+      this.#waiting = [];
+      this.#taken = 0;
+    }
+    return batches;
+  }
+
+  async #send(batches: readonly RegionBatch[]): Promise<void> {
+    this.#inFlight += 1;
+    try {
+      const counts = batches.map(({ actions }) => actions.length);
+      const results = await this.#options.link.call({
+        method: 'Multi',
+        write: (writer) => writeMultiRequest(writer, batches),
+        read: (reader, cells) => readMultiResponse(reader, cells, counts),
+        timeoutMs: this.#timeoutMs(batches),
+      });
+      for (const [i, batch] of batches.entries()) this.#settle(batch, results[i]);
+    } catch (error) {
+      this.#options.onFailure(
+        batches.flatMap(({ operations }) => operations),
+        error,
+      );
+    } finally {
+      this.#inFlight -= 1;
+      this.#flush();
+    }
+  }
+
+  /** No longer than the last caller waits. */
+  #timeoutMs(batches: readonly RegionBatch[]): number {
+    let lastMs = 0;
+    for (const { operations } of batches) {
+      for (const { group } of operations) lastMs = Math.max(lastMs, group.deadlineAtMs);
+    }
+    return Math.max(1, Math.min(this.#options.callTimeoutMs, lastMs - Date.now()));
+  }
+
+  #settle({ operations }: RegionBatch, region: RegionResult | undefined): void {
+    if (region?.failure !== undefined) {
+      this.#options.onFailure(operations, new RemoteException(region.failure));
+      return;
+    }
+    const failed = new Map<string, { readonly operations: Operation[]; readonly failure: RemoteFailure }>();
+    for (const [i, operation] of operations.entries()) {
+      const result: ActionResult | undefined = region?.results[i];
+      const { action } = operation;
+      const isConditional = action.kind === 'mutate' && action.condition !== undefined;
+      if (result !== undefined && isRemoteFailure(result)) {
+        const alike = failed.get(result.className);
+        if (alike === undefined) failed.set(result.className, { operations: [operation], failure: result });
+        else alike.operations.push(operation);
+      } else if (isConditional) operation.group.succeed(operation.index, region?.hasProcessed === true);
+      else if (result === undefined) failed.set('', lost(failed.get('')?.operations ?? [], operation));
+      else operation.group.succeed(operation.index, action.kind === 'get' ? result : true);
+    }
+    for (const each of failed.values()) {
+      this.#options.onFailure(each.operations, new RemoteException(each.failure));
+    }
+  }
+}
+
+/** The server says nothing about an action. */
+function lost(operations: Operation[], operation: Operation) {
+  operations.push(operation);
+  return { operations, failure: { className: '', stackTrace: 'A result is missing.', doNotRetry: false } };
+}

@@ -1,0 +1,277 @@
+/**
+ * One connection to one service of a server, from its first byte to its last. The protocol is at the head of RPC.proto.
+ *
+ *   opening ──▶ open ──▶ failed
+ *
+ * It fails once: then every call in flight rejects, and it is never used again. It fails when the socket ends, when the
+ * server sends what is not the protocol, or when it is silent: a server that has not been heard while calls wait (or for
+ * long) is sent a ping, and has failed if nothing at all arrives after it. So a half-open connection is found without
+ * waiting for TCP.
+ */
+import net from 'node:net';
+import tls from 'node:tls';
+import { type ByteString, utf8Bytes } from '../wire/byte-string.js';
+import { CellBlockReader } from '../wire/cell-block.js';
+import { writeConnectionHeader } from '../wire/messages/connection-header.js';
+import { writeRequestHeader } from '../wire/messages/request-header.js';
+import { readResponseHeader } from '../wire/messages/response-header.js';
+import { ProtoReader } from '../wire/proto-reader.js';
+import { ProtoWriter } from '../wire/proto-writer.js';
+import { WireError } from '../wire/wire-error.js';
+import type { Authentication } from './authentication.js';
+import { ConnectionError } from './connection-error.js';
+import { FrameSplitter } from './frame-splitter.js';
+import { RemoteException } from './remote-exception.js';
+import { PING_METHODS, type Service } from './services.js';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ConnectionOptions {
+  readonly authentication: Authentication;
+  /** Set: the server speaks TLS (`hbase.server.netty.tls.enabled`). */
+  readonly tls?: tls.ConnectionOptions;
+  readonly connectTimeoutMs: number;
+  /** A frame may be this long at most. */
+  readonly maxFrameBytes: number;
+  /** Calls that may wait for an answer at once; one more is refused. */
+  readonly maxCallsInFlight: number;
+  /** While calls wait, a server silent for this long is sent a ping. */
+  readonly busyPingMs: number;
+  /** While none wait, it is one silent for this long. */
+  readonly idlePingMs: number;
+  /** Silent for this long after a ping: gone. */
+  readonly pingTimeoutMs: number;
+}
+
+export interface RpcCall<T> {
+  readonly method: string;
+  readonly write: (writer: ProtoWriter) => void;
+  /** Must read the message up to its end. */
+  readonly read: (reader: ProtoReader, cells: CellBlockReader) => T;
+  readonly timeoutMs: number;
+}
+
+interface PendingCall {
+  readonly answer: (reader: ProtoReader, cells: CellBlockReader) => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** `HBas`, the version of the protocol; then comes the byte of the authentication. */
+const PREAMBLE = 'HBas\0';
+/** Call ids are uint32; they start again before they would be taken for Java's negative numbers. */
+const MAX_CALL_ID = 2 ** 31 - 1;
+
+export class RpcConnection {
+  readonly #socket: net.Socket;
+  readonly #service: Service;
+  readonly #options: ConnectionOptions;
+  readonly #frames: FrameSplitter;
+  readonly #pending = new Map<number, PendingCall>();
+  readonly #methodNames = new Map<string, ByteString>();
+  readonly #watch: NodeJS.Timeout;
+  readonly #watchMs: number;
+  #lastCallId = 0;
+  #failure: Error | undefined;
+  #hasHeard = false;
+  #heardAtMs = Date.now();
+  #watchedAtMs = Date.now();
+  /** When the ping that waits was sent. */
+  #pingedAtMs: number | undefined;
+
+  /** Resolves when requests can be sent. Rejects with ConnectionError. */
+  static async open(address: Address, service: Service, options: ConnectionOptions): Promise<RpcConnection> {
+    const socket = await connect(address, options);
+    try {
+      socket.write(Buffer.from([...Buffer.from(PREAMBLE), options.authentication.authByte]));
+      await options.authentication.handshake(socket);
+    } catch (error) {
+      socket.destroy();
+      throw new ConnectionError('refused', 'The server did not accept who we are.', error);
+    }
+    return new RpcConnection(socket, service, options);
+  }
+
+  private constructor(socket: net.Socket, service: Service, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#service = service;
+    this.#options = options;
+    this.#frames = new FrameSplitter(options.maxFrameBytes);
+    socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('error', (error) => this.#fail(new ConnectionError('lost', 'The connection broke.', error)));
+    socket.on('close', () => this.#fail(new ConnectionError('lost', 'The server closed the connection.')));
+    const header = new ProtoWriter();
+    header.int32(0);
+    writeConnectionHeader(header, options.authentication.userName, service);
+    header.int32At(0, header.length - 4);
+    socket.write(header.finish());
+    this.#watchMs = Math.max(10, Math.min(options.busyPingMs, options.pingTimeoutMs) / 4);
+    this.#watch = setInterval(() => this.#watchSilence(), this.#watchMs);
+    this.#watch.unref();
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Whether the server ever said anything. */
+  get hasHeard(): boolean {
+    return this.#hasHeard;
+  }
+
+  /** Rejects with RemoteException, ConnectionError, or WireError. */
+  call<T>(call: RpcCall<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#pending.size >= this.#options.maxCallsInFlight) {
+        throw new ConnectionError('refused', 'Too many calls wait for this server.');
+      }
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(new ConnectionError('timeout', `There was no answer within ${call.timeoutMs} ms.`));
+      }, call.timeoutMs);
+      const id = this.#send(call.method, call.timeoutMs, call.write, {
+        answer: (reader, cells) => {
+          clearTimeout(timer);
+          resolve(reader.delimited((message) => call.read(message, cells)));
+        },
+        fail: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
+    });
+  }
+
+  close(): void {
+    this.#fail(new ConnectionError('lost', 'The connection was closed.'));
+  }
+
+  #send(
+    method: string,
+    timeoutMs: number,
+    write: (writer: ProtoWriter) => void,
+    pending: PendingCall,
+  ): number {
+    const callId = this.#lastCallId === MAX_CALL_ID ? 1 : this.#lastCallId + 1;
+    this.#lastCallId = callId;
+    let methodName = this.#methodNames.get(method);
+    if (methodName === undefined) {
+      methodName = utf8Bytes(method);
+      this.#methodNames.set(method, methodName);
+    }
+    const writer = new ProtoWriter(4_096);
+    writer.int32(0);
+    const header = writer.begin();
+    writeRequestHeader(writer, { callId, methodName, timeoutMs });
+    writer.end(header);
+    const message = writer.begin();
+    write(writer);
+    writer.end(message);
+    writer.int32At(0, writer.length - 4);
+    this.#pending.set(callId, pending);
+    this.#socket.write(writer.finish());
+    return callId;
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#hasHeard = true;
+    this.#heardAtMs = Date.now();
+    this.#pingedAtMs = undefined;
+    try {
+      for (const frame of this.#frames.push(chunk)) {
+        this.#answer(frame);
+        if (this.#failure !== undefined) return;
+      }
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new WireError('A frame could not be read.'));
+    }
+  }
+
+  /** A frame that cannot be read says that the two sides no longer agree where frames start: it throws. */
+  #answer(frame: Buffer): void {
+    const reader = new ProtoReader(frame);
+    const header = reader.delimited(readResponseHeader);
+    const pending = this.#pending.get(header.callId);
+    if (header.failure !== undefined) {
+      const error = new RemoteException(header.failure);
+      // The server refuses the connection itself with an id that no call has.
+      if (pending === undefined && header.callId > this.#lastCallId) throw error;
+      this.#pending.delete(header.callId);
+      pending?.fail(error);
+      return;
+    }
+    // Its caller has given up.
+    if (pending === undefined) return;
+    const cellsStart = frame.length - header.cellBlockBytes;
+    if (cellsStart < reader.position) throw new WireError('A cell block is longer than its frame.');
+    this.#pending.delete(header.callId);
+    try {
+      pending.answer(reader, new CellBlockReader(frame, cellsStart, frame.length));
+    } catch (error) {
+      const failure = error instanceof Error ? error : new WireError('An answer could not be read.');
+      pending.fail(failure);
+      throw failure;
+    }
+  }
+
+  #watchSilence(): void {
+    const nowMs = Date.now();
+    const isLate = nowMs - this.#watchedAtMs > 2 * this.#watchMs + 50;
+    this.#watchedAtMs = nowMs;
+    if (this.#pingedAtMs !== undefined) {
+      // This process was not running: what it did not hear in that time says nothing of the server.
+      if (isLate) this.#pingedAtMs = nowMs;
+      else if (nowMs - this.#pingedAtMs > this.#options.pingTimeoutMs) {
+        this.#fail(new ConnectionError('lost', 'The server was silent, and did not answer a ping.'));
+      }
+      return;
+    }
+    const quietMs = this.#pending.size > 0 ? this.#options.busyPingMs : this.#options.idlePingMs;
+    if (nowMs - this.#heardAtMs < quietMs) return;
+    this.#pingedAtMs = nowMs;
+    const ignore = () => undefined;
+    this.#send(PING_METHODS[this.#service], this.#options.pingTimeoutMs, ignore, {
+      answer: ignore,
+      fail: ignore,
+    });
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    clearInterval(this.#watch);
+    this.#socket.destroy();
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const each of pending) each.fail(error);
+  }
+}
+
+function connect(address: Address, options: ConnectionOptions): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket =
+      options.tls === undefined
+        ? net.connect({ ...address, noDelay: true })
+        : tls.connect({ ...options.tls, ...address });
+    const where = `${address.host}:${address.port}`;
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(
+        new ConnectionError('refused', `${where} did not connect within ${options.connectTimeoutMs} ms.`),
+      );
+    }, options.connectTimeoutMs);
+    socket.once('error', (error) => {
+      clearTimeout(timer);
+      reject(new ConnectionError('refused', `${where} cannot be reached.`, error));
+    });
+    socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
+      clearTimeout(timer);
+      socket.removeAllListeners('error');
+      socket.setNoDelay(true);
+      resolve(socket);
+    });
+  });
+}

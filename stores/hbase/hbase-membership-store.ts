@@ -1,0 +1,110 @@
+/**
+ * Memberships in HBase: a row per user, a column per crowd. The cell's timestamp is the change time; entering is a put,
+ * leaving a DeleteColumn. That is all the order there is: HBase answers with the newest put that no deletion as new or
+ * newer covers, so older changes undo nothing, and leaving wins a tie.
+ */
+import { checkChange, judgeChangeTime } from '../changes.js';
+import type {
+  ApplyResult,
+  MembershipChange,
+  MembershipStore,
+  Memberships,
+  ReadOptions,
+} from '../membership-store.js';
+import { checkUid, uidOfRowKey } from '../row-key.js';
+import { HBaseTable, type HBaseTableOptions } from './hbase-table.js';
+import { MEMBERSHIP_FAMILY, MEMBERSHIP_TABLE, tableSchema } from './tables.js';
+import { EMPTY, utf8Bytes, utf8Text } from './wire/byte-string.js';
+import type { Cell } from './wire/cell-block.js';
+import type { Mutation } from './wire/messages/mutation.js';
+
+export interface HBaseMembershipStoreOptions extends HBaseTableOptions {
+  readonly table?: string;
+  /** Of a table that is made here; see `tableSchema`. */
+  readonly purgeDeletesAfterMs?: number;
+}
+
+/** Makes the table where it is missing. Closing the store leaves the client open. */
+export async function openHBaseMembershipStore(
+  options: HBaseMembershipStoreOptions,
+): Promise<MembershipStore> {
+  const name = options.table === undefined ? MEMBERSHIP_TABLE : utf8Bytes(options.table);
+  const schema = tableSchema(name, MEMBERSHIP_FAMILY, options.purgeDeletesAfterMs);
+  const table = new HBaseTable(schema, options);
+  await table.create();
+  return new HBaseMembershipStore(table);
+}
+
+class HBaseMembershipStore implements MembershipStore {
+  readonly #table: HBaseTable;
+
+  constructor(table: HBaseTable) {
+    this.#table = table;
+  }
+
+  async get(uid: string, options?: ReadOptions): Promise<Memberships> {
+    checkUid(uid);
+    const [cells] = await this.#table.read([uid], options);
+    return membershipsOf(cells ?? []);
+  }
+
+  async getMany(uids: readonly string[], options?: ReadOptions): Promise<Memberships[]> {
+    for (const uid of uids) checkUid(uid);
+    const rows = await this.#table.read(uids, options);
+    return rows.map(membershipsOf);
+  }
+
+  async apply(changes: readonly MembershipChange[], nowMs: number): Promise<ApplyResult> {
+    for (const { uid, crowdCode, changeTimeMs } of changes) checkChange(uid, crowdCode, changeTimeMs);
+    const counts = { 'in-time': 0, 'too-old': 0, future: 0 };
+    const mutations: Mutation[] = [];
+    for (const change of changes) {
+      const judgement = judgeChangeTime(change.changeTimeMs, nowMs);
+      counts[judgement] += 1;
+      if (judgement === 'in-time') mutations.push(this.#mutation(change));
+    }
+    await this.#table.write(mutations);
+    return { accepted: counts['in-time'], refusedTooOld: counts['too-old'], refusedFuture: counts.future };
+  }
+
+  async *scanCrowd(crowdCode: string): AsyncGenerator<{ uid: string; changeTimeMs: number }> {
+    this.#table.requireOpen();
+    const range = {
+      startRow: EMPTY,
+      includesStartRow: true,
+      stopRow: EMPTY,
+      columns: [{ family: MEMBERSHIP_FAMILY, qualifiers: [utf8Bytes(crowdCode)] }],
+    };
+    for await (const rows of this.#table.client.scan(this.#table.schema.table, range)) {
+      for (const { key, cells } of rows) {
+        const [cell] = cells;
+        if (cell === undefined) continue;
+        yield { uid: uidOfRowKey(utf8Text(key), this.#table.buckets), changeTimeMs: cell.timestampMs };
+      }
+    }
+  }
+
+  clear(): Promise<void> {
+    return this.#table.clear();
+  }
+
+  close(): Promise<void> {
+    this.#table.close();
+    return Promise.resolve();
+  }
+
+  #mutation({ uid, crowdCode, kind, changeTimeMs }: MembershipChange): Mutation {
+    const row = this.#table.row(uid);
+    const version = { family: MEMBERSHIP_FAMILY, qualifier: utf8Bytes(crowdCode), timestampMs: changeTimeMs };
+    return kind === 'enter'
+      ? { kind: 'put', row, cells: [{ ...version, value: utf8Bytes(String(changeTimeMs)) }] }
+      : { kind: 'delete', row, cells: [version] };
+  }
+}
+
+/** Crowd codes are ASCII, so their bytes are their text. */
+function membershipsOf(cells: readonly Cell[]): Memberships {
+  const memberships = new Map<string, number>();
+  for (const { qualifier, timestampMs } of cells) memberships.set(qualifier, timestampMs);
+  return memberships;
+}

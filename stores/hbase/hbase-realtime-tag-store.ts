@@ -1,0 +1,115 @@
+/**
+ * Realtime tags in HBase: a row per user, a column per tag; the cell's timestamp is the change time.
+ *
+ * The newest decides, and at a tie a removal, as with memberships. Of two values of the same time HBase would keep the
+ * one written last, so a value is put on a condition: first that there is none of its time, then, where there is one,
+ * that it is less. Values of one time thus only grow, whoever writes them and in whatever order.
+ */
+import { checkChange, checkValue, judgeChangeTime } from '../changes.js';
+import type { ApplyResult, ReadOptions } from '../membership-store.js';
+import type { RealtimeTagChange, RealtimeTagStore, RealtimeTags } from '../realtime-tag-store.js';
+import { checkUid } from '../row-key.js';
+import type { ConditionalMutation } from './client/hbase-client.js';
+import { HBaseTable, type HBaseTableOptions } from './hbase-table.js';
+import { REALTIME_TAG_FAMILY, REALTIME_TAG_TABLE, tableSchema } from './tables.js';
+import { type ByteString, utf8Bytes, utf8Text } from './wire/byte-string.js';
+import type { Cell } from './wire/cell-block.js';
+import type { Delete } from './wire/messages/mutation.js';
+
+export interface HBaseRealtimeTagStoreOptions extends HBaseTableOptions {
+  readonly table?: string;
+  /** Of a table that is made here; see `tableSchema`. */
+  readonly purgeDeletesAfterMs?: number;
+}
+
+/** Makes the table where it is missing. Closing the store leaves the client open. */
+export async function openHBaseRealtimeTagStore(
+  options: HBaseRealtimeTagStoreOptions,
+): Promise<RealtimeTagStore> {
+  const name = options.table === undefined ? REALTIME_TAG_TABLE : utf8Bytes(options.table);
+  const table = new HBaseTable(tableSchema(name, REALTIME_TAG_FAMILY, options.purgeDeletesAfterMs), options);
+  await table.create();
+  return new HBaseRealtimeTagStore(table);
+}
+
+interface TagPut {
+  readonly row: ByteString;
+  readonly qualifier: ByteString;
+  readonly value: ByteString;
+  readonly timestampMs: number;
+}
+
+class HBaseRealtimeTagStore implements RealtimeTagStore {
+  readonly #table: HBaseTable;
+
+  constructor(table: HBaseTable) {
+    this.#table = table;
+  }
+
+  async get(uid: string, options?: ReadOptions): Promise<RealtimeTags> {
+    checkUid(uid);
+    const [cells] = await this.#table.read([uid], options);
+    return tagsOf(cells ?? []);
+  }
+
+  async getMany(uids: readonly string[], options?: ReadOptions): Promise<RealtimeTags[]> {
+    for (const uid of uids) checkUid(uid);
+    const rows = await this.#table.read(uids, options);
+    return rows.map(tagsOf);
+  }
+
+  async apply(changes: readonly RealtimeTagChange[], nowMs: number): Promise<ApplyResult> {
+    for (const { uid, tagCode, value, changeTimeMs } of changes) {
+      checkChange(uid, tagCode, changeTimeMs);
+      if (value !== null) checkValue(value);
+    }
+    const counts = { 'in-time': 0, 'too-old': 0, future: 0 };
+    const puts: TagPut[] = [];
+    const deletes: Delete[] = [];
+    for (const { uid, tagCode, value, changeTimeMs } of changes) {
+      const judgement = judgeChangeTime(changeTimeMs, nowMs);
+      counts[judgement] += 1;
+      if (judgement !== 'in-time') continue;
+      const row = this.#table.row(uid);
+      const version = { qualifier: utf8Bytes(tagCode), timestampMs: changeTimeMs };
+      if (value !== null) puts.push({ ...version, row, value: utf8Bytes(value) });
+      else deletes.push({ kind: 'delete', row, cells: [{ ...version, family: REALTIME_TAG_FAMILY }] });
+    }
+    await this.#table.write(deletes);
+    await this.#put(puts);
+    return { accepted: counts['in-time'], refusedTooOld: counts['too-old'], refusedFuture: counts.future };
+  }
+
+  clear(): Promise<void> {
+    return this.#table.clear();
+  }
+
+  close(): Promise<void> {
+    this.#table.close();
+    return Promise.resolve();
+  }
+
+  async #put(puts: readonly TagPut[]): Promise<void> {
+    const first = await this.#table.writeIf(puts.map((put) => conditional(put, 'absent')));
+    const ties = puts.filter((_, i) => first[i] === false);
+    await this.#table.writeIf(ties.map((put) => conditional(put, { valueLessThan: put.value })));
+  }
+}
+
+function conditional(
+  { row, qualifier, value, timestampMs }: TagPut,
+  holds: ConditionalMutation['condition']['holds'],
+): ConditionalMutation {
+  const family = REALTIME_TAG_FAMILY;
+  return {
+    mutation: { kind: 'put', row, cells: [{ family, qualifier, timestampMs, value }] },
+    condition: { family, qualifier, timeRange: { fromMs: timestampMs, toMs: timestampMs + 1 }, holds },
+  };
+}
+
+/** Tag codes are ASCII, so their bytes are their text. */
+function tagsOf(cells: readonly Cell[]): RealtimeTags {
+  const tags = new Map<string, string>();
+  for (const { qualifier, value } of cells) tags.set(qualifier, utf8Text(value));
+  return tags;
+}

@@ -1,0 +1,102 @@
+/** What both stores do with their table: rows read by uid, changes written in bounded chunks, and an end. */
+import { QuanrenError } from '../../errors/quanren-error.js';
+import type { ReadOptions } from '../membership-store.js';
+import { DEFAULT_BUCKETS } from '../row-key.js';
+import { HBaseAdmin } from './admin/hbase-admin.js';
+import type { ConditionalMutation, HBaseClient } from './client/hbase-client.js';
+import { rowOfUid, splitKeys } from './tables.js';
+import type { ByteString } from './wire/byte-string.js';
+import type { Cell } from './wire/cell-block.js';
+import type { Mutation } from './wire/messages/mutation.js';
+import type { TableSchema } from './wire/messages/table-schema.js';
+
+export interface HBaseTableOptions {
+  readonly client: HBaseClient;
+  /** Salt buckets; those that the table was made with. */
+  readonly buckets?: number;
+  /** How long a read takes at most that is given no deadline. */
+  readonly readTimeoutMs?: number;
+  /** How long a write may go without being acknowledged. */
+  readonly writeTimeoutMs?: number;
+}
+
+const READ_TIMEOUT_MS = 5_000;
+const WRITE_TIMEOUT_MS = 60_000;
+/** Rows that one call of `apply` has under way at once: it leaves room for others. */
+const WRITE_CHUNK = 4_096;
+
+export class HBaseTable {
+  readonly client: HBaseClient;
+  readonly schema: TableSchema;
+  readonly buckets: number;
+  readonly #readTimeoutMs: number;
+  readonly #writeTimeoutMs: number;
+  #isClosed = false;
+
+  constructor(schema: TableSchema, options: HBaseTableOptions) {
+    this.schema = schema;
+    this.client = options.client;
+    this.buckets = options.buckets ?? DEFAULT_BUCKETS;
+    this.#readTimeoutMs = options.readTimeoutMs ?? READ_TIMEOUT_MS;
+    this.#writeTimeoutMs = options.writeTimeoutMs ?? WRITE_TIMEOUT_MS;
+  }
+
+  /** Makes the table where it is missing. */
+  async create(): Promise<void> {
+    const admin = new HBaseAdmin(this.client);
+    if ((await admin.tableState(this.schema.table)) !== undefined) return;
+    await admin.createTable(this.schema, splitKeys(this.buckets));
+  }
+
+  row(uid: string): ByteString {
+    return rowOfUid(uid, this.buckets);
+  }
+
+  /** One row per uid, in their order; a uid that comes twice is read once. */
+  async read(uids: readonly string[], options: ReadOptions = {}): Promise<(readonly Cell[])[]> {
+    this.requireOpen();
+    const indices = new Map<string, number>();
+    for (const uid of uids) if (!indices.has(uid)) indices.set(uid, indices.size);
+    const rows = Array.from(indices.keys(), (uid) => this.row(uid));
+    const found = await this.client.getRows(this.schema.table, rows, undefined, {
+      timeoutMs: options.deadlineMs ?? this.#readTimeoutMs,
+      failsFast: true,
+    });
+    return uids.map((uid) => found[indices.get(uid) ?? -1] ?? []);
+  }
+
+  /** Resolves when all are durable. */
+  async write(mutations: readonly Mutation[]): Promise<void> {
+    this.requireOpen();
+    for (let start = 0; start < mutations.length; start += WRITE_CHUNK) {
+      await this.client.mutate(this.schema.table, mutations.slice(start, start + WRITE_CHUNK), {
+        timeoutMs: this.#writeTimeoutMs,
+      });
+    }
+  }
+
+  /** Whether each was done. */
+  async writeIf(mutations: readonly ConditionalMutation[]): Promise<boolean[]> {
+    this.requireOpen();
+    const done: boolean[] = [];
+    for (let start = 0; start < mutations.length; start += WRITE_CHUNK) {
+      const chunk = mutations.slice(start, start + WRITE_CHUNK);
+      const options = { timeoutMs: this.#writeTimeoutMs };
+      done.push(...(await this.client.mutateIf(this.schema.table, chunk, options)));
+    }
+    return done;
+  }
+
+  async clear(): Promise<void> {
+    this.requireOpen();
+    await new HBaseAdmin(this.client).truncateTable(this.schema.table);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  requireOpen(): void {
+    if (this.#isClosed) throw new QuanrenError('unavailable', 'The store is closed.');
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * The rows of `hbase:meta`: one per region, of which family `info` says
+ *
+ *   regioninfo   `PBUF` and a RegionInfo
+ *   server       `host:port`; none while the region has never been open
+ *
+ * Source: `org.apache.hadoop.hbase.HConstants`, `MetaTableAccessor`.
+ */
+import { scanRegion } from '../client/scan-region.js';
+import type { Address } from '../connection/rpc-connection.js';
+import type { ServerLink } from '../connection/server-link.js';
+import { type ByteString, bufferOf, joinBytes, utf8Bytes, utf8Text } from '../wire/byte-string.js';
+import type { Row } from '../wire/cell-block.js';
+import { type RegionInfo, readRegionInfo } from '../wire/messages/region-info.js';
+import type { TableName } from '../wire/messages/table-name.js';
+import { ProtoReader } from '../wire/proto-reader.js';
+import { WireError } from '../wire/wire-error.js';
+import type { Region } from './region.js';
+
+/** The one region of `hbase:meta`, whose name is the same in every cluster. */
+export const META_REGION_NAME = utf8Bytes('hbase:meta,,1');
+const INFO = utf8Bytes('info');
+const REGION_INFO = utf8Bytes('regioninfo');
+const SERVER = utf8Bytes('server');
+const PROTOBUF_MAGIC = utf8Bytes('PBUF');
+const SIZE = { rows: 1_000, bytes: 1_048_576 };
+
+/** The regions of a table, in order, and how many it has: those without a server are only counted. */
+export async function readRegions(
+  link: ServerLink,
+  table: TableName,
+  callTimeoutMs: number,
+): Promise<{ readonly regions: Region[]; readonly count: number }> {
+  const range = {
+    // HBase orders these rows by their three parts between commas: the table, the start key, the id.
+    startRow: joinBytes(table, utf8Bytes(',,')),
+    includesStartRow: true,
+    stopRow: joinBytes(table, utf8Bytes(' ,,')),
+    columns: [{ family: INFO, qualifiers: [REGION_INFO, SERVER] }],
+  };
+  const regions: Region[] = [];
+  let count = 0;
+  for await (const rows of scanRegion(link, META_REGION_NAME, range, SIZE, callTimeoutMs)) {
+    for (const row of rows) {
+      const info = regionInfoOf(row);
+      // A parent that was split, and copies of regions that only read, are not asked.
+      if (info === undefined || info.isSplit || info.isOffline || info.replicaId !== 0) continue;
+      count += 1;
+      const server = serverOf(row);
+      if (server !== undefined) regions.push({ name: row.key, info, server });
+    }
+  }
+  return { regions, count };
+}
+
+function valueOf(row: Row, qualifier: ByteString): ByteString | undefined {
+  return row.cells.find((cell) => cell.qualifier === qualifier)?.value;
+}
+
+function regionInfoOf(row: Row): RegionInfo | undefined {
+  const value = valueOf(row, REGION_INFO);
+  if (value === undefined || value === '') return undefined;
+  if (!value.startsWith(PROTOBUF_MAGIC)) throw new WireError('A region of hbase:meta has no RegionInfo.');
+  return readRegionInfo(new ProtoReader(bufferOf(value), PROTOBUF_MAGIC.length));
+}
+
+function serverOf(row: Row): Address | undefined {
+  const text = utf8Text(valueOf(row, SERVER) ?? ('' as ByteString));
+  const colon = text.lastIndexOf(':');
+  const port = Number(text.slice(colon + 1));
+  return colon > 0 && Number.isInteger(port) && port > 0 ? { host: text.slice(0, colon), port } : undefined;
+}
