@@ -53,19 +53,19 @@ export async function readRegions(
   return { regions, count };
 }
 
-function valueOf(row: Row, qualifier: ByteString): ByteString | undefined {
+function cellValue(row: Row, qualifier: ByteString): ByteString | undefined {
   return row.cells.find((cell) => cell.qualifier === qualifier)?.value;
 }
 
 function regionInfoOf(row: Row): RegionInfo | undefined {
-  const value = valueOf(row, REGION_INFO);
+  const value = cellValue(row, REGION_INFO);
   if (value === undefined || value === '') return undefined;
   if (!value.startsWith(PROTOBUF_MAGIC)) throw new WireError('A region of hbase:meta has no RegionInfo.');
   return readRegionInfo(new ProtoReader(bufferOf(value), PROTOBUF_MAGIC.length));
 }
 
 function serverOf(row: Row): Address | undefined {
-  const text = utf8Text(valueOf(row, SERVER) ?? ('' as ByteString));
+  const text = utf8Text(cellValue(row, SERVER) ?? ('' as ByteString));
   const colon = text.lastIndexOf(':');
   const port = Number(text.slice(colon + 1));
   return colon > 0 && Number.isInteger(port) && port > 0 ? { host: text.slice(0, colon), port } : undefined;

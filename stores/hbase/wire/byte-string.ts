@@ -18,7 +18,6 @@ declare global {
 export const EMPTY = '' as ByteString;
 
 /** One byte per unit, and the same as text: what needs no encoding. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: U+0000 is ASCII too.
 const ASCII = /^[\0-\x7f]*$/;
 
 /** The UTF-8 bytes of a text. */
