@@ -20,8 +20,6 @@ import type { Mutation } from './wire/messages/mutation.js';
 
 export interface HBaseMembershipStoreOptions extends HBaseTableOptions {
   readonly table?: string;
-  /** Of a table that is made here; see `tableSchema`. */
-  readonly purgeDeletesAfterMs?: number;
 }
 
 /** Makes the table where it is missing. Closing the store leaves the client open. */
@@ -29,7 +27,7 @@ export async function openHBaseMembershipStore(
   options: HBaseMembershipStoreOptions,
 ): Promise<MembershipStore> {
   const name = options.table === undefined ? MEMBERSHIP_TABLE : utf8Bytes(options.table);
-  const schema = tableSchema(name, MEMBERSHIP_FAMILY, options.purgeDeletesAfterMs);
+  const schema = tableSchema(name, MEMBERSHIP_FAMILY);
   const table = new HBaseTable(schema, options);
   await table.create();
   return new HBaseMembershipStore(table);

@@ -18,8 +18,6 @@ import type { Delete } from './wire/messages/mutation.js';
 
 export interface HBaseRealtimeTagStoreOptions extends HBaseTableOptions {
   readonly table?: string;
-  /** Of a table that is made here; see `tableSchema`. */
-  readonly purgeDeletesAfterMs?: number;
 }
 
 /** Makes the table where it is missing. Closing the store leaves the client open. */
@@ -27,7 +25,7 @@ export async function openHBaseRealtimeTagStore(
   options: HBaseRealtimeTagStoreOptions,
 ): Promise<RealtimeTagStore> {
   const name = options.table === undefined ? REALTIME_TAG_TABLE : utf8Bytes(options.table);
-  const table = new HBaseTable(tableSchema(name, REALTIME_TAG_FAMILY, options.purgeDeletesAfterMs), options);
+  const table = new HBaseTable(tableSchema(name, REALTIME_TAG_FAMILY), options);
   await table.create();
   return new HBaseRealtimeTagStore(table);
 }
