@@ -25,12 +25,18 @@ const SERVER = utf8Bytes('server');
 const PROTOBUF_MAGIC = utf8Bytes('PBUF');
 const SIZE = { rows: 1_000, bytes: 1_048_576 };
 
-/** The regions of a table, in order, and how many it has: those without a server are only counted. */
+export interface TableRegions {
+  /** In order. Those that no server holds are missing. */
+  readonly regions: readonly Region[];
+  readonly count: number;
+}
+
+/** The regions of a table as `hbase:meta` has them. Rejects as `ServerLink.call` does. */
 export async function readRegions(
   link: ServerLink,
   table: TableName,
   callTimeoutMs: number,
-): Promise<{ readonly regions: Region[]; readonly count: number }> {
+): Promise<TableRegions> {
   const range = {
     // HBase orders these rows by their three parts between commas: the table, the start key, the id.
     startRow: joinBytes(table, utf8Bytes(',,')),
@@ -41,14 +47,24 @@ export async function readRegions(
   const regions: Region[] = [];
   let count = 0;
   for await (const rows of scanRegion(link, META_REGION_NAME, range, SIZE, callTimeoutMs)) {
-    for (const row of rows) {
-      const info = regionInfoOf(row);
-      // A parent that was split, and copies of regions that only read, are not asked.
-      if (info === undefined || info.isSplit || info.isOffline || info.replicaId !== 0) continue;
-      count += 1;
-      const server = serverOf(row);
-      if (server !== undefined) regions.push({ name: row.key, info, server });
-    }
+    const some = regionsOf(rows);
+    regions.push(...some.regions);
+    count += some.count;
+  }
+  return { regions, count };
+}
+
+/** The regions that hold rows, and how many there are. */
+export function regionsOf(rows: readonly Row[]): TableRegions {
+  const regions: Region[] = [];
+  let count = 0;
+  for (const row of rows) {
+    const info = regionInfoOf(row);
+    // A parent that was split, and copies of regions that only read, are not asked.
+    if (info === undefined || info.isSplit || info.isOffline || info.replicaId !== 0) continue;
+    count += 1;
+    const server = serverOf(row);
+    if (server !== undefined) regions.push({ name: row.key, info, server });
   }
   return { regions, count };
 }
