@@ -110,7 +110,7 @@ export class HBaseAdmin {
   }
 
   async mergeRegions(regions: readonly Region[]): Promise<void> {
-    const names = regions.map(({ name }) => name);
+    const names = regions.map(({ name }) => encodedRegionName(name));
     await this.#procedure('MergeTableRegions', (writer, nonce) => writeMergeRegions(writer, names, nonce));
   }
 

@@ -18,12 +18,12 @@
  *     optional uint64 nonce = 5 [default = 0];
  *   }
  *
- * The region to move is named by its encoded name.
+ * Regions to move and to merge are named by their encoded names.
  */
 import type { ByteString } from '../byte-string.js';
 import type { ProtoWriter } from '../proto-writer.js';
 import { type RegionInfo, writeRegionInfo } from './region-info.js';
-import { writeEncodedRegionSpecifier, writeRegionSpecifier } from './region-specifier.js';
+import { writeEncodedRegionSpecifier } from './region-specifier.js';
 import { type ServerName, writeServerName } from './server-name.js';
 import { writeNonce } from './table-procedures.js';
 
@@ -50,9 +50,9 @@ export function writeSplitRegion(
 
 export function writeMergeRegions(
   writer: ProtoWriter,
-  regionNames: readonly ByteString[],
+  encodedNames: readonly ByteString[],
   nonce: bigint,
 ): void {
-  for (const name of regionNames) writeRegionSpecifier(writer, 1, name);
+  for (const name of encodedNames) writeEncodedRegionSpecifier(writer, 1, name);
   writeNonce(writer, 4, nonce);
 }

@@ -1,0 +1,130 @@
+/** Regions split, merge and are emptied under load: whoever reads and writes meanwhile notices nothing but time. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { HBaseAdmin } from '../../../stores/hbase/admin/hbase-admin.js';
+import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
+import { tableSchema } from '../../../stores/hbase/tables.js';
+import { EMPTY, utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
+import { startTestHBase, type TestHBase } from '../../support/hbase.js';
+
+const TABLE = utf8Bytes('regions');
+const CF = utf8Bytes('cf');
+const A = utf8Bytes('a');
+const ROWS = Array.from({ length: 2_000 }, (_, i) => utf8Bytes(`${i % 10}_user${i}`));
+const WHOLE = { startRow: EMPTY, includesStartRow: true, stopRow: EMPTY };
+
+describe('the HBase client follows regions', () => {
+  let hbase: TestHBase;
+  let client: HBaseClient;
+  let admin: HBaseAdmin;
+
+  before(async () => {
+    hbase = await startTestHBase();
+    client = hbase.connect();
+    admin = new HBaseAdmin(client);
+    await admin.createTable(tableSchema(TABLE, CF), [utf8Bytes('5_')]);
+    await client.mutate(
+      TABLE,
+      ROWS.map((row) => put(row, 1)),
+    );
+  });
+  after(async () => {
+    client.close();
+    await hbase.remove();
+  });
+
+  function put(row: typeof A, timestampMs: number) {
+    const value = utf8Bytes(String(timestampMs));
+    return { kind: 'put' as const, row, cells: [{ family: CF, qualifier: A, timestampMs, value }] };
+  }
+
+  /** Reads, writes and scans without a pause while `change` goes on; each answer is checked. */
+  async function underLoad(change: () => Promise<void>): Promise<number> {
+    let isOver = false;
+    let answers = 0;
+    let timestampMs = 2;
+    const acknowledged = new Map<string, number>();
+    const readAndWrite = async (from: number) => {
+      for (let i = from; !isOver; i = (i + 37) % ROWS.length) {
+        const rows = ROWS.slice(i, i + 20);
+        const known = rows.map((row) => acknowledged.get(row) ?? 1);
+        const cells = await client.getRows(TABLE, rows);
+        for (const [at, known1] of known.entries()) {
+          assert.ok((cells[at]?.[0]?.timestampMs ?? 0) >= known1, `${rows[at]} went back in time`);
+        }
+        const now = ++timestampMs;
+        await client.mutate(
+          TABLE,
+          rows.map((row) => put(row, now)),
+        );
+        for (const row of rows) acknowledged.set(row, Math.max(now, acknowledged.get(row) ?? 0));
+        answers += 1;
+      }
+    };
+    const scan = async () => {
+      while (!isOver) {
+        assert.deepEqual(await scanKeys(), [...ROWS].sort());
+        answers += 1;
+      }
+    };
+    const load = [readAndWrite(0), readAndWrite(500), readAndWrite(1_000), scan()];
+    try {
+      await Promise.race([change(), ...load]);
+    } finally {
+      isOver = true;
+    }
+    await Promise.all(load);
+    return answers;
+  }
+
+  async function scanKeys() {
+    const keys = [];
+    for await (const rows of client.scan(TABLE, WHOLE)) keys.push(...rows.map(({ key }) => key));
+    return keys;
+  }
+
+  it('that are split', async () => {
+    const answers = await underLoad(async () => {
+      const [first] = await admin.regions(TABLE);
+      assert.ok(first !== undefined);
+      await admin.splitRegion(first, utf8Bytes('2_'));
+    });
+    assert.ok(answers > 0);
+    const regions = await admin.regions(TABLE);
+    assert.deepEqual(
+      regions.map(({ info }) => info.startKey),
+      ['', '2_', '5_'],
+    );
+  });
+
+  it('that are merged', async () => {
+    // A region that was just split cannot be merged before its files are its own.
+    await admin.majorCompact(TABLE);
+    await underLoad(async () => {
+      const [first, second] = await admin.regions(TABLE);
+      assert.ok(first !== undefined && second !== undefined);
+      await admin.mergeRegions([first, second]);
+    });
+    const regions = await admin.regions(TABLE);
+    assert.deepEqual(
+      regions.map(({ info }) => info.startKey),
+      ['', '5_'],
+    );
+  });
+
+  it('that another client emptied', async () => {
+    const other = hbase.connect();
+    await new HBaseAdmin(other).truncateTable(TABLE);
+    other.close();
+    assert.deepEqual(await scanKeys(), []);
+    assert.deepEqual(await client.getRows(TABLE, ROWS.slice(0, 1)), [[]]);
+  });
+
+  it('and says that there is no such table or family', async () => {
+    await assert.rejects(client.getRows(utf8Bytes('missing'), [A]), { code: 'set_up' });
+    const elsewhere = { family: A, qualifier: A, timestampMs: 1, value: A };
+    await assert.rejects(client.mutate(TABLE, [{ kind: 'put', row: A, cells: [elsewhere] }]), {
+      code: 'set_up',
+    });
+  });
+});
