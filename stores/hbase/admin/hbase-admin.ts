@@ -10,9 +10,9 @@ import { encodedRegionName, type Region } from '../locate/region.js';
 import type { ByteString } from '../wire/byte-string.js';
 import { readProcedureResult, writeGetProcedureResult } from '../wire/messages/procedure-result.js';
 import {
-  readIsCompacting,
+  readStoreFiles,
   writeFlushRegion,
-  writeGetCompactionState,
+  writeGetStoreFiles,
   writeMajorCompactRegion,
 } from '../wire/messages/region-maintenance.js';
 import { writeMergeRegions, writeMoveRegion, writeSplitRegion } from '../wire/messages/region-procedures.js';
@@ -91,15 +91,17 @@ export class HBaseAdmin {
     }
   }
 
-  /** Writes the files of each region anew, as one; resolves when that is done. */
+  /** Writes the files of each region anew, as one; resolves when none of those before is read any more. */
   async majorCompact(table: TableName): Promise<void> {
     for (const region of await this.regions(table)) {
+      const filesOf = () => this.#askServer(region, 'GetStoreFile', writeGetStoreFiles, readStoreFiles);
+      const before = new Set(await filesOf());
+      if (before.size === 0) continue;
       await this.#askServer(region, 'CompactRegion', writeMajorCompactRegion, skipAll);
-      await this.#poll('A compaction', async () =>
-        (await this.#askServer(region, 'GetRegionInfo', writeGetCompactionState, readIsCompacting))
-          ? undefined
-          : true,
-      );
+      await this.#poll('A compaction', async () => {
+        const files = await filesOf();
+        return files.some((file) => before.has(file)) ? undefined : true;
+      });
     }
   }
 

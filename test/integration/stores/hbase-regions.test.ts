@@ -22,7 +22,7 @@ describe('the HBase client follows regions', () => {
     hbase = await startTestHBase();
     client = hbase.connect();
     admin = new HBaseAdmin(client);
-    await admin.createTable(tableSchema(TABLE, CF), [utf8Bytes('5_')]);
+    await admin.createTable(tableSchema(TABLE, CF), [utf8Bytes('5_'), utf8Bytes('8_')]);
     await client.mutate(
       TABLE,
       ROWS.map((row) => put(row, 1)),
@@ -93,22 +93,21 @@ describe('the HBase client follows regions', () => {
     const regions = await admin.regions(TABLE);
     assert.deepEqual(
       regions.map(({ info }) => info.startKey),
-      ['', '2_', '5_'],
+      ['', '2_', '5_', '8_'],
     );
   });
 
   it('that are merged', async () => {
-    // A region that was just split cannot be merged before its files are its own.
-    await admin.majorCompact(TABLE);
     await underLoad(async () => {
-      const [first, second] = await admin.regions(TABLE);
+      // The daughters of a split cannot be merged before their files are their own.
+      const [first, second] = (await admin.regions(TABLE)).slice(2);
       assert.ok(first !== undefined && second !== undefined);
       await admin.mergeRegions([first, second]);
     });
     const regions = await admin.regions(TABLE);
     assert.deepEqual(
       regions.map(({ info }) => info.startKey),
-      ['', '5_'],
+      ['', '2_', '5_'],
     );
   });
 

@@ -8,14 +8,12 @@
  *     required RegionSpecifier region = 1;
  *     optional bool major = 2;
  *   }
- *   message GetRegionInfoRequest {
+ *   message GetStoreFileRequest {
  *     required RegionSpecifier region = 1;
- *     optional bool compaction_state = 2;
+ *     repeated bytes family = 2;
  *   }
- *   message GetRegionInfoResponse {
- *     required RegionInfo region_info = 1;
- *     optional CompactionState compaction_state = 2;
- *     enum CompactionState { NONE = 0; MINOR = 1; MAJOR = 2; MAJOR_AND_MINOR = 3; }
+ *   message GetStoreFileResponse {
+ *     repeated string store_file = 1;
  *   }
  */
 import type { ByteString } from '../byte-string.js';
@@ -32,16 +30,17 @@ export function writeMajorCompactRegion(writer: ProtoWriter, regionName: ByteStr
   writer.bool(2, true);
 }
 
-export function writeGetCompactionState(writer: ProtoWriter, regionName: ByteString): void {
+/** Of all families. */
+export function writeGetStoreFiles(writer: ProtoWriter, regionName: ByteString): void {
   writeRegionSpecifier(writer, 1, regionName);
-  writer.bool(2, true);
 }
 
-export function readIsCompacting(reader: ProtoReader): boolean {
-  let state = 0;
+/** The paths of the files that a region reads. */
+export function readStoreFiles(reader: ProtoReader): string[] {
+  const files: string[] = [];
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 2) state = reader.uint();
+    if (field === 1) files.push(reader.text());
     else reader.skip();
   }
-  return state !== 0;
+  return files;
 }
