@@ -36,13 +36,14 @@ export interface HBaseClientOptions {
 
 const DEFAULTS = { timeoutMs: 10_000, callTimeoutMs: 2_000, maxOperations: 65_536 };
 const CONNECTION = {
-  connectTimeoutMs: 1_000,
+  connectTimeoutMs: 500,
   // HBase's own bound on what a client may send; an answer is bounded by `hbase.server.scanner.max.result.size`.
   maxFrameBytes: 256 * 2 ** 20,
   maxCallsInFlight: 256,
-  busyPingMs: 500,
+  // A server that is stopped is found out within half a second.
+  busyPingMs: 200,
   idlePingMs: 10_000,
-  pingTimeoutMs: 1_000,
+  pingTimeoutMs: 300,
 };
 
 export interface OperationOptions {

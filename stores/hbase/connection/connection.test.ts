@@ -30,7 +30,11 @@ afterEach(() => {
 });
 
 /** A server that reads requests and answers as it is told. */
-async function serve(answer: Answer, onConnection: (socket: net.Socket) => void = () => undefined, port = 0) {
+async function serve(
+  answer: Answer,
+  onConnection: (socket: net.Socket) => void = () => undefined,
+  { port = 0, isGreeting = true }: { readonly port?: number; readonly isGreeting?: boolean } = {},
+) {
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {
     sockets.add(socket);
@@ -56,7 +60,9 @@ async function serve(answer: Answer, onConnection: (socket: net.Socket) => void 
       else if (field === 3) method = header.text();
       else header.skip();
     }
-    answer(callId, method, socket);
+    // The first ping of a connection.
+    if (callId === 1 && isGreeting) reply(socket, callId);
+    else answer(callId, method, socket);
   }
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const stop = () => {
@@ -166,11 +172,16 @@ describe('RpcConnection', () => {
         socket.end();
       },
     );
-    const connection = await open(address);
-    const calls = [connection.call(ask('Get', 5_000)), connection.call(ask('Get', 5_000))];
-    for (const call of calls) {
-      await assert.rejects(call, { name: 'RemoteException', className: 'AccessDeniedException' });
-    }
+    const refused = { name: 'RemoteException', className: 'AccessDeniedException' };
+    await assert.rejects(open(address), refused);
+    const link = new ServerLink(address, 'ClientService', OPTIONS);
+    closing.push(() => link.close());
+    for (let i = 0; i < 5; i += 1) await assert.rejects(link.call(ask('Get', 5_000)), refused);
+  });
+
+  it('is not open before the server has answered', async () => {
+    const { address } = await serve(() => undefined, undefined, { isGreeting: false });
+    await assert.rejects(open(address), { name: 'ConnectionError' });
   });
 
   it('refuses more calls than may wait', async () => {
@@ -224,7 +235,7 @@ describe('ServerLink', () => {
         await sleep(5);
       }
     });
-    await serve(answer, undefined, address.port);
+    await serve(answer, undefined, { port: address.port });
     const untilMs = Date.now() + 3_000;
     for (;;) {
       const result = await link.call(ask('Get', 1_000)).catch(() => undefined);

@@ -75,13 +75,15 @@ export class RpcConnection {
   readonly #watchMs: number;
   #lastCallId = 0;
   #failure: Error | undefined;
-  #hasHeard = false;
   #heardAtMs = Date.now();
   #watchedAtMs = Date.now();
   /** When the ping that waits was sent. */
   #pingedAtMs: number | undefined;
 
-  /** Resolves when requests can be sent. Rejects with ConnectionError. */
+  /**
+   * Resolves when the server has answered a ping: a process that is stopped, or a proxy whose server is gone, would take
+   * the connection too. Rejects with ConnectionError, or with the RemoteException with which the server refuses us.
+   */
   static async open(address: Address, service: Service, options: ConnectionOptions): Promise<RpcConnection> {
     const socket = await connect(address, options);
     try {
@@ -91,7 +93,14 @@ export class RpcConnection {
       socket.destroy();
       throw new ConnectionError('refused', 'The server did not accept who we are.', error);
     }
-    return new RpcConnection(socket, service, options);
+    const connection = new RpcConnection(socket, service, options);
+    try {
+      await connection.#greet();
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    return connection;
   }
 
   private constructor(socket: net.Socket, service: Service, options: ConnectionOptions) {
@@ -114,11 +123,6 @@ export class RpcConnection {
 
   get hasFailed(): boolean {
     return this.#failure !== undefined;
-  }
-
-  /** Whether the server ever said anything. */
-  get hasHeard(): boolean {
-    return this.#hasHeard;
   }
 
   /** Rejects with RemoteException, ConnectionError, or WireError. */
@@ -149,6 +153,18 @@ export class RpcConnection {
     this.#fail(new ConnectionError('lost', 'The connection was closed.'));
   }
 
+  async #greet(): Promise<void> {
+    const method = PING_METHODS[this.#service];
+    const timeoutMs = this.#options.connectTimeoutMs;
+    try {
+      await this.call({ method, write: () => undefined, read: skipAll, timeoutMs });
+    } catch (error) {
+      // An exception is an answer, unless it is about the connection.
+      if (error instanceof RemoteException && !this.hasFailed) return;
+      throw error;
+    }
+  }
+
   #send(
     method: string,
     timeoutMs: number,
@@ -177,7 +193,6 @@ export class RpcConnection {
   }
 
   #receive(chunk: Buffer): void {
-    this.#hasHeard = true;
     this.#heardAtMs = Date.now();
     this.#pingedAtMs = undefined;
     try {
@@ -248,6 +263,10 @@ export class RpcConnection {
     this.#pending.clear();
     for (const each of pending) each.fail(error);
   }
+}
+
+function skipAll(reader: ProtoReader): void {
+  while (reader.next() !== 0) reader.skip();
 }
 
 function connect(address: Address, options: ConnectionOptions): Promise<net.Socket> {

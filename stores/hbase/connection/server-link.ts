@@ -1,14 +1,16 @@
 /**
- * The way to one service of one server: its connection, and a new one after it has failed.
+ * The way to one service of one server: its connection, a new one after it has failed, and the breaker of that server.
  *
  *   idle ──call──▶ connecting ──▶ connected ──failure──▶ idle
  *                      └──failure──▶ resting ──time──▶ idle
  *
  * There is one attempt at a time, whoever waits for it. After an attempt that failed it rests, longer each time, with
- * jitter; calls that come meanwhile are refused at once. So a server that is down costs its callers nothing, and one
- * that comes back is not run over.
+ * jitter; calls that come meanwhile are refused at once. Once the server has been away for `LASTING_MS`, calls are
+ * refused at once also while an attempt is under way. So a server that is down costs its callers nothing, and one that
+ * comes back is not run over.
  */
 import { ConnectionError } from './connection-error.js';
+import { RemoteException } from './remote-exception.js';
 import { type Address, type ConnectionOptions, type RpcCall, RpcConnection } from './rpc-connection.js';
 import type { Service } from './services.js';
 
@@ -26,6 +28,7 @@ export class ServerLink {
   #failuresInARow = 0;
   #restsUntilMs = 0;
   #awaySinceMs: number | undefined;
+  #lastFailure: unknown;
   #isClosed = false;
 
   constructor(address: Address, service: Service, options: ConnectionOptions) {
@@ -45,27 +48,25 @@ export class ServerLink {
   }
 
   #usable(): RpcConnection | undefined {
-    const connection = this.#connection;
-    if (connection?.hasFailed !== true) return connection;
-    this.#connection = undefined;
-    // What lets itself be connected to and says nothing is no server: the next attempt waits too.
-    if (connection.hasHeard) {
-      this.#failuresInARow = 0;
-      this.#awaySinceMs = undefined;
-    } else this.#rest();
-    return undefined;
+    if (this.#connection?.hasFailed === true) {
+      this.#connection = undefined;
+      this.#awaySinceMs ??= Date.now();
+    }
+    return this.#connection;
   }
 
   #connect(): Promise<RpcConnection> {
-    const where = `${this.#address.host}:${this.#address.port}`;
     if (this.#isClosed) return Promise.reject(new ConnectionError('refused', 'The client is closed.'));
-    if (this.#connecting === undefined && Date.now() < this.#restsUntilMs) {
-      return Promise.reject(this.#refusal(`${where} could not be reached a moment ago.`));
+    const isResting = this.#connecting === undefined && Date.now() < this.#restsUntilMs;
+    if (!isResting) {
+      this.#connecting ??= this.#attempt().finally(() => {
+        this.#connecting = undefined;
+      });
     }
-    this.#connecting ??= this.#attempt().finally(() => {
-      this.#connecting = undefined;
-    });
-    return this.#connecting;
+    if (this.#connecting !== undefined && !this.#isAwayForLong()) return this.#connecting;
+    this.#connecting?.catch(() => undefined);
+    const { host, port } = this.#address;
+    return Promise.reject(this.#refusal(`${host}:${port} cannot be reached.`, this.#lastFailure));
   }
 
   async #attempt(): Promise<RpcConnection> {
@@ -75,23 +76,27 @@ export class ServerLink {
         connection.close();
         throw new ConnectionError('refused', 'The client is closed.');
       }
+      this.#failuresInARow = 0;
+      this.#awaySinceMs = undefined;
       this.#connection = connection;
       return connection;
     } catch (error) {
-      this.#rest();
+      this.#lastFailure = error;
+      this.#awaySinceMs ??= Date.now();
+      const restMs = Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(this.#failuresInARow, 10));
+      this.#failuresInARow += 1;
+      this.#restsUntilMs = Date.now() + restMs * (0.5 + Math.random() / 2);
       throw error instanceof ConnectionError ? this.#refusal(error.message, error.cause) : error;
     }
   }
 
-  #refusal(message: string, cause?: unknown): ConnectionError {
-    const awayMs = this.#awaySinceMs === undefined ? 0 : Date.now() - this.#awaySinceMs;
-    return new ConnectionError('refused', message, cause, awayMs >= LASTING_MS);
+  #isAwayForLong(): boolean {
+    return this.#awaySinceMs !== undefined && Date.now() - this.#awaySinceMs >= LASTING_MS;
   }
 
-  #rest(): void {
-    this.#awaySinceMs ??= Date.now();
-    const restMs = Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(this.#failuresInARow, 10));
-    this.#failuresInARow += 1;
-    this.#restsUntilMs = Date.now() + restMs * (0.5 + Math.random() / 2);
+  /** Nothing was sent. A server that does not accept who we are says so each time. */
+  #refusal(message: string, cause: unknown): Error {
+    if (cause instanceof RemoteException) return cause;
+    return new ConnectionError('refused', message, cause, this.#isAwayForLong());
   }
 }
