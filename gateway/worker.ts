@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { ConcurrencyLimit } from '../stores/concurrency-limit.js';
 import { openEmbeddedMembershipStore } from '../stores/embedded/embedded-membership-store.js';
 import { openEmbeddedRealtimeTagStore } from '../stores/embedded/embedded-realtime-tag-store.js';
 import { CrowdSets } from './cache/crowd-sets.js';
@@ -18,7 +19,6 @@ import { MatchService } from './match/match-service.js';
 import { createRoutes } from './match/routes.js';
 import { StreamClock } from './match/stream-clock.js';
 import { WorkerStats } from './metrics/worker-stats.js';
-import { ConcurrencyLimit } from './read/concurrency-limit.js';
 import { ImmediateReader } from './read/immediate-reader.js';
 import { MembershipReader } from './read/membership-reader.js';
 import {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import { CrowdSets } from '../cache/crowd-sets.js';
 import { Generations } from '../cache/generations.js';
 import { MembershipCache } from '../cache/membership-cache.js';
 import { hashUid } from '../cache/uid-hash.js';
 import { OFFSETS, WorkerStats } from '../metrics/worker-stats.js';
-import { ConcurrencyLimit } from '../read/concurrency-limit.js';
 import { ImmediateReader } from '../read/immediate-reader.js';
 import { MembershipReader } from '../read/membership-reader.js';
 import type { Exchange, ReplyBody } from '../transport/transport.js';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QuanrenError } from '../../errors/quanren-error.js';
+import { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import type { RealtimeTags } from '../../stores/realtime-tag-store.js';
 import { CrowdSets } from '../cache/crowd-sets.js';
 import { Generations } from '../cache/generations.js';
 import { MembershipCache } from '../cache/membership-cache.js';
 import { WorkerStats } from '../metrics/worker-stats.js';
-import { ConcurrencyLimit } from '../read/concurrency-limit.js';
 import { MembershipReader } from '../read/membership-reader.js';
 import type { Exchange, ReplyBody, ReplyHead } from '../transport/transport.js';
 import { CrowdCatalog } from './crowd-catalog.js';

@@ -1,11 +1,11 @@
 /** The long way of a match: everything that `fast-path.ts` leaves. */
 import { QuanrenError, toProblem } from '../../errors/quanren-error.js';
+import type { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import type { RealtimeTagStore } from '../../stores/realtime-tag-store.js';
 import { checkUid } from '../../stores/row-key.js';
 import type { MembershipCache } from '../cache/membership-cache.js';
 import { hashBytes } from '../cache/uid-hash.js';
 import type { WorkerStats } from '../metrics/worker-stats.js';
-import type { ConcurrencyLimit } from '../read/concurrency-limit.js';
 import { type MembershipReader, OVERLOADED, type ReadOutcome } from '../read/membership-reader.js';
 import type { BatchRequest } from './batch-request.js';
 import type { CrowdCatalog } from './crowd-catalog.js';

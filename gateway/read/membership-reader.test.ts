@@ -5,13 +5,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QuanrenError } from '../../errors/quanren-error.js';
+import { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import type { Memberships } from '../../stores/membership-store.js';
 import { CrowdSets } from '../cache/crowd-sets.js';
 import { Generations, slotOf } from '../cache/generations.js';
 import { MembershipCache } from '../cache/membership-cache.js';
 import { hashUid } from '../cache/uid-hash.js';
 import { CrowdCatalog } from '../match/crowd-catalog.js';
-import { ConcurrencyLimit } from './concurrency-limit.js';
 import { ImmediateReader } from './immediate-reader.js';
 import { MembershipReader, type MembershipSource, type ReadOutcome } from './membership-reader.js';
 

@@ -8,11 +8,11 @@
  * A second level (a shared cache between this and the store) would be another `MembershipSource`.
  */
 import { QuanrenError } from '../../errors/quanren-error.js';
+import type { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import type { MembershipStore } from '../../stores/membership-store.js';
 import type { Generations } from '../cache/generations.js';
 import type { MembershipCache } from '../cache/membership-cache.js';
 import type { CrowdCatalog } from '../match/crowd-catalog.js';
-import type { ConcurrencyLimit } from './concurrency-limit.js';
 
 export type MembershipSource = Pick<MembershipStore, 'getMany'>;
 

@@ -1,10 +1,12 @@
 /**
  * What waits for one region server. What comes within one turn of the event loop leaves together, in Multis of at most
- * `MAX_BATCH` rows, of which at most `MAX_IN_FLIGHT` are under way; the rest waits, and is bounded.
+ * `MAX_BATCH` rows, of which at most `MAX_IN_FLIGHT` are under way, and of their rows no more than a limit that follows
+ * the server's latency; the rest waits, and is bounded.
  *
  * The two numbers measured best over a million rows (bench/hbase.bench.ts).
  */
 
+import { ConcurrencyLimit } from '../../concurrency-limit.js';
 import { RemoteException } from '../connection/remote-exception.js';
 import type { ServerLink } from '../connection/server-link.js';
 import type { Region } from '../locate/region.js';
@@ -20,6 +22,9 @@ import type { Operation } from './operation.js';
 
 const MAX_BATCH = 256;
 const MAX_IN_FLIGHT = 8;
+/** While there is room for less than this, and more waits, nothing leaves: small Multis cost as much as big ones. */
+const MIN_ROOM = 32;
+const ROWS = { least: 2 * MIN_ROOM, most: MAX_BATCH * MAX_IN_FLIGHT, first: MAX_BATCH * MAX_IN_FLIGHT };
 
 export interface ServerQueueOptions {
   readonly link: ServerLink;
@@ -44,6 +49,7 @@ export class ServerQueue {
   #waiting: Operation[] = [];
   /** How many of `#waiting` have left already. */
   #taken = 0;
+  readonly #limit = new ConcurrencyLimit(ROWS);
   #inFlight = 0;
   #isScheduled = false;
 
@@ -64,7 +70,7 @@ export class ServerQueue {
       if (this.waiting >= this.#options.maxWaiting) return false;
     }
     this.#waiting.push(operation);
-    if (!this.#isScheduled && this.#inFlight < MAX_IN_FLIGHT) {
+    if (!this.#isScheduled && this.#hasRoom()) {
       this.#isScheduled = true;
       setImmediate(() => {
         this.#isScheduled = false;
@@ -75,10 +81,15 @@ export class ServerQueue {
   }
 
   #flush(): void {
-    while (this.#inFlight < MAX_IN_FLIGHT && this.waiting > 0) {
+    while (this.waiting > 0 && this.#hasRoom()) {
       const batches = this.#takeBatch();
       if (batches.length > 0) void this.#send(batches);
     }
+  }
+
+  #hasRoom(): boolean {
+    const room = this.#limit.limit - this.#limit.inFlight;
+    return this.#inFlight < MAX_IN_FLIGHT && room >= Math.min(this.waiting, MIN_ROOM);
   }
 
   #takeBatch(): RegionBatch[] {
@@ -93,6 +104,10 @@ export class ServerQueue {
       if (!this.#options.isCurrent(region)) {
         this.#options.onMoved(operation);
         continue;
+      }
+      if (!this.#limit.tryAcquire()) {
+        this.#taken -= 1;
+        break;
       }
       count += 1;
       const hasCondition = action.kind === 'mutate' && action.condition !== undefined;
@@ -113,9 +128,11 @@ export class ServerQueue {
   }
 
   async #send(batches: readonly RegionBatch[]): Promise<void> {
+    const counts = batches.map(({ actions }) => actions.length);
+    const startedMs = performance.now();
+    let hasFailed = false;
     this.#inFlight += 1;
     try {
-      const counts = batches.map(({ actions }) => actions.length);
       const results = await this.#options.link.call({
         method: 'Multi',
         write: (writer) => writeMultiRequest(writer, batches),
@@ -124,12 +141,15 @@ export class ServerQueue {
       });
       for (const [i, batch] of batches.entries()) this.#settle(batch, results[i]);
     } catch (error) {
+      hasFailed = true;
       this.#options.onFailure(
         batches.flatMap(({ operations }) => operations),
         error,
       );
     } finally {
       this.#inFlight -= 1;
+      const rows = counts.reduce((sum, count) => sum + count, 0);
+      this.#limit.release(rows, performance.now() - startedMs, hasFailed, performance.now());
       this.#flush();
     }
   }

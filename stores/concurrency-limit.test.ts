@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConcurrencyLimit, MAX_LIMIT, MIN_LIMIT } from './concurrency-limit.js';
+import { ConcurrencyLimit } from './concurrency-limit.js';
 
 test('it grows while the store is quick and used, up to its bound', () => {
-  const limit = new ConcurrencyLimit();
+  const limit = new ConcurrencyLimit({ least: 64, most: 16_384, first: 1_024 });
   const first = limit.limit;
   limit.tryAcquire();
   limit.release(1, 1, false, 0);
@@ -12,11 +12,11 @@ test('it grows while the store is quick and used, up to its bound', () => {
     while (limit.tryAcquire());
     limit.release(limit.inFlight, 1, false, i);
   }
-  assert.equal(limit.limit, MAX_LIMIT);
+  assert.equal(limit.limit, 16_384);
 });
 
 test('it shrinks when the store is slow or fails, down to its bound, and recovers', () => {
-  const limit = new ConcurrencyLimit();
+  const limit = new ConcurrencyLimit({ least: 64, most: 16_384, first: 1_024 });
   const fill = (atMs: number, tookMs: number, hasFailed = false) => {
     while (limit.tryAcquire());
     limit.release(limit.inFlight, tookMs, hasFailed, atMs);
@@ -29,18 +29,18 @@ test('it shrinks when the store is slow or fails, down to its bound, and recover
   fill(110, 50);
   assert.equal(limit.limit, shrunk, 'the same slowness counts once');
   for (let i = 0; i < 100; i++) fill(1_000 + i * 100, 60, true);
-  assert.equal(limit.limit, MIN_LIMIT);
+  assert.equal(limit.limit, 64);
   for (let i = 0; i < 200; i++) fill(20_000 + i, 1);
   assert.ok(limit.limit > 1_000);
 });
 
 test('a store that became slower for good is not throttled for ever', () => {
-  const limit = new ConcurrencyLimit();
+  const limit = new ConcurrencyLimit({ least: 64, most: 16_384, first: 1_024 });
   limit.tryAcquire();
   limit.release(1, 1, false, 0);
   for (let i = 1; i < 100; i++) {
     while (limit.tryAcquire());
     limit.release(limit.inFlight, 40, false, i * 1_000);
   }
-  assert.ok(limit.limit > MIN_LIMIT);
+  assert.ok(limit.limit > 64);
 });
