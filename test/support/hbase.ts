@@ -10,6 +10,8 @@ import type { Address } from '../../stores/hbase/connection/rpc-connection.js';
 export interface TestHBase {
   readonly engine: Engine;
   readonly nodes: readonly Address[];
+  /** `host:port` */
+  readonly zookeeper: string;
   connect(options?: Omit<HBaseClientOptions, 'nodes'>): HBaseClient;
   remove(): Promise<void>;
 }
@@ -29,6 +31,7 @@ export async function startTestHBase(regionServers?: number): Promise<TestHBase>
   return {
     engine,
     nodes,
+    zookeeper: engine.addresses.zookeeper ?? '',
     connect: (options = {}) => new HBaseClient({ ...options, nodes }),
     remove: async () => {
       await engine.stop();

@@ -1,0 +1,172 @@
+/**
+ * Our HBase client, hbase-rpc-client and a naive model see the same, whichever of the two clients wrote it, before and
+ * after flushes and compactions:
+ *
+ *   OPERATIONS=100000 SEED=7 node dist/test/integration/stores/hbase-oracle.test.js
+ *
+ * An operation is a put, a deletion, or a read of a row by both clients. Each row is of one lane, which does its
+ * operations one after the other; the lanes go side by side.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import hbaseRpcClient from 'hbase-rpc-client';
+import { HBaseAdmin } from '../../../stores/hbase/admin/hbase-admin.js';
+import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
+import { tableSchema } from '../../../stores/hbase/tables.js';
+import { type ByteString, EMPTY, utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
+import { startTestHBase, type TestHBase } from '../../support/hbase.js';
+
+const TABLE = utf8Bytes('oracle');
+const CF = utf8Bytes('cf');
+const QUALIFIERS = ['a', 'b', 'c', 'long_crowd_code'].map(utf8Bytes);
+const LANES = 64;
+const ROWS_PER_LANE = 5;
+const T = Date.now() - 1_000_000;
+const FLUSH_EVERY = 4_000;
+
+/** What a row has: qualifier → timestamp and value, sorted by qualifier. */
+type Seen = readonly (readonly [string, number, string])[];
+
+interface Column {
+  put: { readonly timestampMs: number; readonly value: string } | undefined;
+  deletedUpToMs: number;
+}
+
+function randomBelow(seed: number): (bound: number) => number {
+  let state = seed | 1;
+  return (bound) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % bound;
+  };
+}
+
+describe('the HBase client and its oracle', () => {
+  const operations = Number(process.env.OPERATIONS ?? 20_000);
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+  let hbase: TestHBase;
+  let ours: HBaseClient;
+  let admin: HBaseAdmin;
+  const model = new Map<string, Column>();
+
+  before(async () => {
+    hbase = await startTestHBase();
+    ours = hbase.connect();
+    admin = new HBaseAdmin(ours);
+    await admin.createTable(tableSchema(TABLE, CF), [utf8Bytes('3_'), utf8Bytes('7_')]);
+  });
+  after(async () => {
+    ours.close();
+    await hbase.remove();
+  });
+
+  const column = (row: string, qualifier: string): Column => {
+    const key = `${row}/${qualifier}`;
+    let found = model.get(key);
+    if (found === undefined) {
+      found = { put: undefined, deletedUpToMs: -1 };
+      model.set(key, found);
+    }
+    return found;
+  };
+
+  function expected(row: string): Seen {
+    return QUALIFIERS.flatMap((qualifier) => {
+      const { put, deletedUpToMs } = column(row, qualifier);
+      if (put === undefined || put.timestampMs <= deletedUpToMs) return [];
+      return [[qualifier, put.timestampMs, put.value] as const];
+    });
+  }
+
+  async function seenByUs(row: ByteString): Promise<Seen> {
+    const [cells] = await ours.getRows(TABLE, [row]);
+    return (cells ?? []).map(({ qualifier, timestampMs, value }) => [qualifier, timestampMs, value] as const);
+  }
+
+  it(`${operations} operations, seed ${seed}, without a difference`, async () => {
+    const theirs = hbaseRpcClient({ zookeeperHosts: [hbase.zookeeper], tcpNoDelay: true });
+    const broken = new Promise<never>((_resolve, reject) => theirs.on('error', reject));
+    broken.catch(() => undefined);
+    const call = <T>(begin: (done: (error: Error | null, result: T) => void) => void): Promise<T> =>
+      Promise.race([
+        broken,
+        new Promise<T>((resolve, reject) => {
+          begin((error, result) => (error ? reject(error) : resolve(result)));
+        }),
+      ]);
+    const seenByThem = async (row: string): Promise<Seen> => {
+      const result = await call<Parameters<Parameters<typeof theirs.get>[2]>[1]>((done) =>
+        theirs.get(TABLE, new hbaseRpcClient.Get(row), done),
+      );
+      return (result?.columns ?? []).map(
+        ({ qualifier, timestamp, value }) =>
+          [String(qualifier), Number(String(timestamp)), String(value)] as const,
+      );
+    };
+
+    let done = 0;
+    let maintenance = Promise.resolve();
+    const lane = async (number: number) => {
+      const below = randomBelow(seed + number * 7_919);
+      for (let i = 0; i < operations / LANES; i += 1) {
+        const index = number * ROWS_PER_LANE + below(ROWS_PER_LANE);
+        const row = utf8Bytes(`${index % 10}_user${index}`);
+        const qualifier = QUALIFIERS[below(QUALIFIERS.length)] ?? CF;
+        // Few times, so that ties and older changes are common; a time decides a value, as ties of values would not.
+        const timestampMs = T + below(50);
+        const value = utf8Bytes(`v${timestampMs % 1_000}`.repeat(1 + (timestampMs % 7)));
+        const isByUs = below(2) === 0;
+        const kind = below(4);
+        const known = column(row, qualifier);
+        if (kind === 0) {
+          const cells = [{ family: CF, qualifier, timestampMs }];
+          if (isByUs) await ours.mutate(TABLE, [{ kind: 'delete', row, cells }]);
+          else {
+            const deletion = new hbaseRpcClient.Delete(row);
+            deletion.deleteColumns(CF, qualifier, timestampMs);
+            await call((end) => theirs.delete(TABLE, deletion, end));
+          }
+          known.deletedUpToMs = Math.max(known.deletedUpToMs, timestampMs);
+        } else if (kind === 1) {
+          const cells = [{ family: CF, qualifier, timestampMs, value }];
+          if (isByUs) await ours.mutate(TABLE, [{ kind: 'put', row, cells }]);
+          else {
+            const put = new hbaseRpcClient.Put(row);
+            put.add(CF, qualifier, value, timestampMs);
+            await call((end) => theirs.put(TABLE, put, end));
+          }
+          if (known.put === undefined || known.put.timestampMs <= timestampMs)
+            known.put = { timestampMs, value };
+        } else {
+          const [us, them] = await Promise.all([seenByUs(row), seenByThem(row)]);
+          assert.deepEqual(us, them, `seed ${seed}: the clients differ over ${row}`);
+          assert.deepEqual(us, expected(row), `seed ${seed}: both are wrong about ${row}`);
+        }
+        done += 1;
+        if (done % FLUSH_EVERY !== 0) continue;
+        const compacts = (done / FLUSH_EVERY) % 3 === 0;
+        maintenance = maintenance
+          .then(() => admin.flush(TABLE))
+          .then(() => (compacts ? admin.majorCompact(TABLE) : undefined));
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
+    await maintenance;
+
+    const scanned = new Map<string, Seen>();
+    for await (const rows of ours.scan(TABLE, { startRow: EMPTY, includesStartRow: true, stopRow: EMPTY })) {
+      for (const { key, cells } of rows) {
+        scanned.set(
+          key,
+          cells.map(({ qualifier, timestampMs, value }) => [qualifier, timestampMs, value] as const),
+        );
+      }
+    }
+    for (let index = 0; index < LANES * ROWS_PER_LANE; index += 1) {
+      const row = `${index % 10}_user${index}`;
+      assert.deepEqual(scanned.get(row) ?? [], expected(row));
+    }
+    assert.ok(done >= operations);
+  });
+});
