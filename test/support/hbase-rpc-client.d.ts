@@ -22,6 +22,7 @@ declare module 'hbase-rpc-client' {
     deleteColumns(family: string, qualifier: string, timestampMs: number): void;
   }
   interface Client {
+    readonly zk: { close(): void };
     on(event: 'error', listener: (error: Error) => void): void;
     get(table: string, get: Get, done: Done<Result | null | undefined>): void;
     put(table: string, put: Put, done: Done<unknown>): void;

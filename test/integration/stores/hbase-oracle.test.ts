@@ -168,5 +168,7 @@ describe('the HBase client and its oracle', () => {
       assert.deepEqual(scanned.get(row) ?? [], expected(row));
     }
     assert.ok(done >= operations);
+    // Without this it would keep the process.
+    theirs.zk.close();
   });
 });

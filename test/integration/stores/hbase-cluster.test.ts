@@ -1,0 +1,169 @@
+/**
+ * The HBase client over two region servers: regions move, a server is killed, a server is stopped without a word. Reads
+ * that fail do so early, none is wrong, nothing acknowledged is lost, and all is well again without help.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerProcess } from '../../../engines/server-process.js';
+import { HBaseAdmin } from '../../../stores/hbase/admin/hbase-admin.js';
+import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
+import { splitKeys, tableSchema } from '../../../stores/hbase/tables.js';
+import { utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
+import { startTestHBase, type TestHBase } from '../../support/hbase.js';
+
+const TABLE = utf8Bytes('cluster');
+const CF = utf8Bytes('cf');
+const A = utf8Bytes('a');
+const ROWS = Array.from({ length: 1_000 }, (_, i) => utf8Bytes(`${i % 10}_user${i}`));
+const READ_TIMEOUT_MS = 1_000;
+/** A region server is given up after 6 s, and its log is split and replayed. */
+const RECOVERY_MS = 60_000;
+
+interface Tally {
+  good: number;
+  failed: number;
+  /** Of reads that failed. */
+  slowestMs: number;
+  lastFailureAtMs: number;
+}
+
+describe('the HBase client over two region servers', () => {
+  let hbase: TestHBase;
+  let client: HBaseClient;
+  let admin: HBaseAdmin;
+  /** The newest write of each row that was acknowledged, and the newest that was begun. */
+  const acknowledged = new Map<string, number>();
+  const begun = new Map<string, number>();
+  let clockMs = 1;
+
+  before(async () => {
+    hbase = await startTestHBase(2);
+    client = hbase.connect();
+    admin = new HBaseAdmin(client);
+    await admin.createTable(tableSchema(TABLE, CF), splitKeys(10));
+    await write(ROWS);
+  });
+  after(async () => {
+    client.close();
+    await hbase.remove();
+  });
+
+  async function write(rows: readonly (typeof A)[]): Promise<void> {
+    clockMs += 1;
+    const timestampMs = clockMs;
+    const value = utf8Bytes(String(timestampMs));
+    for (const row of rows) begun.set(row, timestampMs);
+    await client.mutate(
+      TABLE,
+      rows.map((row) => ({ kind: 'put', row, cells: [{ family: CF, qualifier: A, timestampMs, value }] })),
+      { timeoutMs: RECOVERY_MS },
+    );
+    for (const row of rows) acknowledged.set(row, Math.max(timestampMs, acknowledged.get(row) ?? 0));
+  }
+
+  /** Asserts what is read; false: HBase could not answer. */
+  async function read(rows: readonly (typeof A)[]): Promise<boolean> {
+    const least = rows.map((row) => acknowledged.get(row) ?? 0);
+    let found: Awaited<ReturnType<HBaseClient['getRows']>>;
+    try {
+      found = await client.getRows(TABLE, rows, {}, { timeoutMs: READ_TIMEOUT_MS, failsFast: true });
+    } catch (error) {
+      assert.equal((error as { code: string }).code, 'unavailable');
+      return false;
+    }
+    for (const [i, row] of rows.entries()) {
+      const timestampMs = found[i]?.[0]?.timestampMs ?? 0;
+      assert.ok(timestampMs >= (least[i] ?? 0) && timestampMs <= (begun.get(row) ?? 0), `${row} is wrong`);
+    }
+    return true;
+  }
+
+  /** Reads and writes without a pause while `happen` goes on; then until all rows can be read again. */
+  async function underLoad(happen: () => Promise<void>): Promise<Tally> {
+    const tally: Tally = { good: 0, failed: 0, slowestMs: 0, lastFailureAtMs: 0 };
+    let isOver = false;
+    const readers = Array.from({ length: 8 }, async (_, number) => {
+      for (let i = number * 100; !isOver; i = (i + 13) % ROWS.length) {
+        const startedMs = Date.now();
+        if (await read(ROWS.slice(i, i + 5))) tally.good += 1;
+        else {
+          tally.failed += 1;
+          tally.lastFailureAtMs = Date.now();
+          tally.slowestMs = Math.max(tally.slowestMs, Date.now() - startedMs);
+          await sleep(5);
+        }
+      }
+    });
+    const writers = Array.from({ length: 2 }, async (_, number) => {
+      for (let i = number * 500; !isOver; i = (i + 17) % ROWS.length) await write(ROWS.slice(i, i + 10));
+    });
+    const load = [...readers, ...writers];
+    try {
+      await Promise.race([happen(), ...load]);
+    } finally {
+      isOver = true;
+    }
+    await Promise.all(load);
+    assert.ok(await read(ROWS));
+    return tally;
+  }
+
+  async function allReadable(): Promise<void> {
+    const untilMs = Date.now() + RECOVERY_MS;
+    while (!(await read(ROWS))) {
+      assert.ok(Date.now() < untilMs, 'HBase did not recover.');
+      await sleep(50);
+    }
+  }
+
+  function serverThatHolds(address: { readonly port: number }): ServerProcess {
+    const { ports } = hbase.engine;
+    const name = Object.keys(ports).find((each) => ports[each] === address.port);
+    return hbase.engine.process(name ?? '');
+  }
+
+  it('follows regions that move', async () => {
+    const tally = await underLoad(async () => {
+      for (const region of (await admin.regions(TABLE)).slice(0, 4)) {
+        await admin.moveRegion(region);
+        await sleep(200);
+      }
+    });
+    assert.equal(tally.failed, 0, JSON.stringify(tally));
+  });
+
+  it('gets over a server that is killed', async (t) => {
+    const [region] = await admin.regions(TABLE);
+    assert.ok(region !== undefined);
+    const server = serverThatHolds(region.server);
+    const tally = await underLoad(async () => {
+      await sleep(500);
+      await server.kill();
+      await sleep(1_000);
+      await allReadable();
+      await sleep(1_000);
+    });
+    t.diagnostic(JSON.stringify(tally));
+    assert.ok(tally.good > 0 && tally.failed > 0);
+    await hbase.engine.start();
+  });
+
+  it('gets over a server that is stopped without a word, and goes on', async (t) => {
+    const [region] = await admin.regions(TABLE);
+    assert.ok(region !== undefined);
+    const server = serverThatHolds(region.server);
+    let resumedAtMs = 0;
+    const tally = await underLoad(async () => {
+      await sleep(500);
+      await server.pause();
+      await sleep(3_000);
+      await server.resume();
+      resumedAtMs = Date.now();
+      await sleep(3_000);
+    });
+    t.diagnostic(JSON.stringify({ ...tally, recoveredAfterMs: tally.lastFailureAtMs - resumedAtMs }));
+    assert.ok(tally.good > 0 && tally.failed > 0);
+    assert.ok(tally.lastFailureAtMs - resumedAtMs < 5_000);
+  });
+});
