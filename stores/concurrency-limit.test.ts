@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ConcurrencyLimit } from './concurrency-limit.js';
 
 test('it grows while the store is quick and used, up to its bound', () => {
-  const limit = new ConcurrencyLimit({ least: 64, most: 16_384, first: 1_024 });
+  const limit = new ConcurrencyLimit({ least: 64, most: 16_384, first: 1_024, slackMs: 10 });
   const first = limit.limit;
   limit.tryAcquire();
   limit.release(1, 1, false, 0);
@@ -16,7 +16,7 @@ test('it grows while the store is quick and used, up to its bound', () => {
 });
 
 test('it shrinks when the store is slow or fails, down to its bound, and recovers', () => {
-  const limit = new ConcurrencyLimit({ least: 64, most: 16_384, first: 1_024 });
+  const limit = new ConcurrencyLimit({ least: 64, most: 16_384, first: 1_024, slackMs: 10 });
   const fill = (atMs: number, tookMs: number, hasFailed = false) => {
     while (limit.tryAcquire());
     limit.release(limit.inFlight, tookMs, hasFailed, atMs);
@@ -35,7 +35,7 @@ test('it shrinks when the store is slow or fails, down to its bound, and recover
 });
 
 test('a store that became slower for good is not throttled for ever', () => {
-  const limit = new ConcurrencyLimit({ least: 64, most: 16_384, first: 1_024 });
+  const limit = new ConcurrencyLimit({ least: 64, most: 16_384, first: 1_024, slackMs: 10 });
   limit.tryAcquire();
   limit.release(1, 1, false, 0);
   for (let i = 1; i < 100; i++) {

@@ -3,29 +3,29 @@
  * the best seen lately, a limit that is used grows; when it takes long, the limit shrinks. So a store that slows down is
  * asked less, and what does not fit is refused at once instead of waiting in a queue.
  */
-export interface Bounds {
+export interface ConcurrencyBounds {
   readonly least: number;
   readonly most: number;
   readonly first: number;
+  readonly slackMs: number;
 }
 
-const DEFAULT_BOUNDS: Bounds = { least: 64, most: 16_384, first: 1_024 };
-/** Slow: more than this many times the best, and more than `SLACK_MS` beyond it. */
+const DEFAULT_BOUNDS: ConcurrencyBounds = { least: 64, most: 16_384, first: 1_024, slackMs: 10 };
+/** Slow: more than this many times the best, and more than `slackMs` beyond it. */
 const SLOW_FACTOR = 3;
-const SLACK_MS = 10;
 const SHRINK = 0.8;
 /** The best is forgotten after this long, so that a store that became slower for good is not throttled for ever. */
 const BEST_MAX_AGE_MS = 30_000;
 
 export class ConcurrencyLimit {
-  readonly #bounds: Bounds;
+  readonly #bounds: ConcurrencyBounds;
   #limit: number;
   #inFlight = 0;
   #bestMs = Number.POSITIVE_INFINITY;
   #bestAtMs = 0;
   #shrankAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(bounds: Bounds = DEFAULT_BOUNDS) {
+  constructor(bounds: ConcurrencyBounds = DEFAULT_BOUNDS) {
     this.#bounds = bounds;
     this.#limit = bounds.first;
   }
@@ -53,7 +53,7 @@ export class ConcurrencyLimit {
       this.#bestMs = tookMs;
       this.#bestAtMs = nowMs;
     }
-    const isSlow = tookMs > this.#bestMs * SLOW_FACTOR && tookMs > this.#bestMs + SLACK_MS;
+    const isSlow = tookMs > this.#bestMs * SLOW_FACTOR && tookMs > this.#bestMs + this.#bounds.slackMs;
     if (hasFailed || isSlow) {
       // Batches that were under way together tell of one slowness, not of many.
       if (nowMs - this.#shrankAtMs < tookMs) return;

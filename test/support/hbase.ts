@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Engine } from '../../engines/engine.js';
+import type { HBaseOptions } from '../../engines/hbase/hbase.js';
 import { startEngine } from '../../engines/start-engine.js';
 import { HBaseClient, type HBaseClientOptions } from '../../stores/hbase/client/hbase-client.js';
 import type { Address } from '../../stores/hbase/connection/rpc-connection.js';
@@ -17,12 +18,12 @@ export interface TestHBase {
 }
 
 /** All in one JVM, or with so many region servers as a cluster that loses nothing when it is killed. */
-export async function startTestHBase(regionServers?: number): Promise<TestHBase> {
+export async function startTestHBase(options: HBaseOptions = {}): Promise<TestHBase> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'quanren-hbase-'));
   const engine = await startEngine('hbase', {
     folder,
     cacheFolder: path.join(os.homedir(), '.cache', 'quanren', 'engines'),
-    ...(regionServers === undefined ? {} : { regionServers }),
+    ...options,
   });
   const nodes = (engine.addresses.bootstrap ?? '').split(',').map((address) => {
     const [host = '', port] = address.split(':');

@@ -11,7 +11,7 @@ import type { RegionLocator } from '../locate/region-locator.js';
 import type { RowAction } from '../wire/messages/multi-request.js';
 import type { TableName } from '../wire/messages/table-name.js';
 import { Deadlines } from './deadlines.js';
-import { finalError, remedyOf, waitMs } from './failures.js';
+import { causeOf, finalError, remedyOf, waitMs } from './failures.js';
 import { Operation, OperationGroup, type OperationGroupOptions, type Outcome } from './operation.js';
 import { ServerQueue } from './server-queue.js';
 
@@ -21,6 +21,7 @@ export interface DispatcherOptions {
   /** Operations that may be unfinished at once; more are refused with `overloaded`. */
   readonly maxOperations: number;
   readonly callTimeoutMs: number;
+  readonly onRetry: (cause: string, operations: number) => void;
 }
 
 export class Dispatcher {
@@ -154,6 +155,7 @@ export class Dispatcher {
       else alike.push(operation);
     }
     for (const [attempts, alike] of retried) {
+      this.#options.onRetry(causeOf(error), alike.length);
       const delayMs = waitMs(remedy, attempts, Math.random());
       setTimeout(() => {
         for (const operation of alike) this.#route(operation);

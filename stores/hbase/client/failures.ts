@@ -70,6 +70,13 @@ export function waitMs(remedy: Remedy, attempts: number, random: number): number
   return longest * (0.5 + random / 2);
 }
 
+/** For metrics: a few words of a bounded set. */
+export function causeOf(error: unknown): string {
+  if (error instanceof ConnectionError) return `connection ${error.kind}`;
+  if (error instanceof RemoteException && error.className in REMEDIES) return error.className;
+  return 'other';
+}
+
 /** What the caller is told when nothing more is tried. */
 export function finalError(error: unknown): QuanrenError {
   if (error instanceof QuanrenError) return error;

@@ -32,6 +32,8 @@ export interface HBaseClientOptions {
   readonly callTimeoutMs?: number;
   /** Rows that may be unfinished at once; more are refused with `overloaded`. */
   readonly maxOperations?: number;
+  /** Called for rows that are tried again, with the cause: the class of an exception, or what befell the connection. */
+  readonly onRetry?: (cause: string, operations: number) => void;
 }
 
 const DEFAULTS = { timeoutMs: 10_000, callTimeoutMs: 2_000, maxOperations: 65_536 };
@@ -82,6 +84,7 @@ export class HBaseClient {
       locator: this.locator,
       callTimeoutMs: this.callTimeoutMs,
       maxOperations: options.maxOperations ?? DEFAULTS.maxOperations,
+      onRetry: options.onRetry ?? (() => undefined),
     });
   }
 

@@ -24,7 +24,12 @@ const MAX_BATCH = 256;
 const MAX_IN_FLIGHT = 8;
 /** While there is room for less than this, and more waits, nothing leaves: small Multis cost as much as big ones. */
 const MIN_ROOM = 32;
-const ROWS = { least: 2 * MIN_ROOM, most: MAX_BATCH * MAX_IN_FLIGHT, first: MAX_BATCH * MAX_IN_FLIGHT };
+const ROWS = {
+  least: MAX_BATCH,
+  most: MAX_BATCH * MAX_IN_FLIGHT,
+  first: MAX_BATCH * MAX_IN_FLIGHT,
+  slackMs: 50,
+};
 
 export interface ServerQueueOptions {
   readonly link: ServerLink;

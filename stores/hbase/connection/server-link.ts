@@ -9,6 +9,7 @@
  * refused at once also while an attempt is under way. So a server that is down costs its callers nothing, and one that
  * comes back is not run over.
  */
+import { QuanrenError } from '../../../errors/quanren-error.js';
 import { ConnectionError } from './connection-error.js';
 import { RemoteException } from './remote-exception.js';
 import { type Address, type ConnectionOptions, type RpcCall, RpcConnection } from './rpc-connection.js';
@@ -37,7 +38,7 @@ export class ServerLink {
     this.#options = options;
   }
 
-  /** Rejects with RemoteException, ConnectionError, or WireError. */
+  /** Rejects with RemoteException, ConnectionError, WireError, or `unavailable` when it was closed. */
   async call<T>(call: RpcCall<T>): Promise<T> {
     return (this.#usable() ?? (await this.#connect())).call(call);
   }
@@ -56,7 +57,7 @@ export class ServerLink {
   }
 
   #connect(): Promise<RpcConnection> {
-    if (this.#isClosed) return Promise.reject(new ConnectionError('refused', 'The client is closed.'));
+    if (this.#isClosed) return Promise.reject(closedError());
     const isResting = this.#connecting === undefined && Date.now() < this.#restsUntilMs;
     if (!isResting) {
       this.#connecting ??= this.#attempt().finally(() => {
@@ -74,7 +75,7 @@ export class ServerLink {
       const connection = await RpcConnection.open(this.#address, this.#service, this.#options);
       if (this.#isClosed) {
         connection.close();
-        throw new ConnectionError('refused', 'The client is closed.');
+        throw closedError();
       }
       this.#failuresInARow = 0;
       this.#awaySinceMs = undefined;
@@ -99,4 +100,8 @@ export class ServerLink {
     if (cause instanceof RemoteException) return cause;
     return new ConnectionError('refused', message, cause, this.#isAwayForLong());
   }
+}
+
+function closedError(): QuanrenError {
+  return new QuanrenError('unavailable', 'The HBase client is closed.');
 }

@@ -38,7 +38,7 @@ describe('the HBase client over two region servers', () => {
   let clockMs = 1;
 
   before(async () => {
-    hbase = await startTestHBase(2);
+    hbase = await startTestHBase({ regionServers: 2 });
     client = hbase.connect();
     admin = new HBaseAdmin(client);
     await admin.createTable(tableSchema(TABLE, CF), splitKeys(10));

@@ -10,6 +10,8 @@ import { startTestHBase, type TestHBase } from '../../support/hbase.js';
 const TABLE = utf8Bytes('regions');
 const CF = utf8Bytes('cf');
 const A = utf8Bytes('a');
+/** What fits into one response; by default a hundred megabytes. */
+const MAX_RESULT_BYTES = 300_000;
 const ROWS = Array.from({ length: 2_000 }, (_, i) => utf8Bytes(`${i % 10}_user${i}`));
 const WHOLE = { startRow: EMPTY, includesStartRow: true, stopRow: EMPTY };
 
@@ -19,7 +21,9 @@ describe('the HBase client follows regions', () => {
   let admin: HBaseAdmin;
 
   before(async () => {
-    hbase = await startTestHBase();
+    hbase = await startTestHBase({
+      settings: { 'hbase.server.scanner.max.result.size': String(MAX_RESULT_BYTES) },
+    });
     client = hbase.connect();
     admin = new HBaseAdmin(client);
     await admin.createTable(tableSchema(TABLE, CF), [utf8Bytes('5_'), utf8Bytes('8_')]);
@@ -117,6 +121,26 @@ describe('the HBase client follows regions', () => {
     other.close();
     assert.deepEqual(await scanKeys(), []);
     assert.deepEqual(await client.getRows(TABLE, ROWS.slice(0, 1)), [[]]);
+  });
+
+  it('and asks again for rows that did not fit into one response', async () => {
+    const causes = new Set<string>();
+    const other = hbase.connect({ onRetry: (cause) => causes.add(cause) });
+    const value = utf8Bytes('x'.repeat(2_000));
+    const rows = ROWS.slice(0, 200);
+    await other.mutate(
+      TABLE,
+      rows.map((row) => ({
+        kind: 'put',
+        row,
+        cells: [{ family: CF, qualifier: A, timestampMs: 1_000_000, value }],
+      })),
+    );
+    const found = await other.getRows(TABLE, rows);
+    assert.ok(found.every((cells) => cells[0]?.value === value));
+    assert.ok(causes.has('MultiActionResultTooLarge'), [...causes].join());
+    assert.equal((await scanKeys()).length, rows.length);
+    other.close();
   });
 
   it('and says that there is no such table or family', async () => {
