@@ -7,17 +7,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { regionsOf } from '../locate/meta-table.js';
-import { bytesOf, utf8Bytes } from './byte-string.js';
+import { bytesOf, EMPTY, utf8Bytes } from './byte-string.js';
 import { CellBlockReader } from './cell-block.js';
 import exchanges from './exchanges.json' with { type: 'json' };
 import { readActiveMaster } from './messages/active-master.js';
+import { writeMultiRequest } from './messages/multi-request.js';
 import { readMultiResponse } from './messages/multi-response.js';
 import { readProcedureResult } from './messages/procedure-result.js';
 import { readMetaRegionLocations } from './messages/region-location.js';
+import { writeRequestHeader } from './messages/request-header.js';
 import { readResponseHeader } from './messages/response-header.js';
+import { writeOpenScanner } from './messages/scan-request.js';
 import { readScanResponse } from './messages/scan-response.js';
 import { readTableState } from './messages/table-state.js';
 import { ProtoReader } from './proto-reader.js';
+import { ProtoWriter } from './proto-writer.js';
 import { WireError } from './wire-error.js';
 
 type Name = keyof typeof exchanges;
@@ -147,6 +151,41 @@ describe('answers of HBase', () => {
   it('tell of tables and procedures', () => {
     assert.equal(answerTo('tableState').answer, 'enabled');
     assert.deepEqual(answerTo('procedureResult').answer, { isRunning: false, failure: undefined });
+  });
+});
+
+describe('requests to HBase', () => {
+  const { regions } = answerTo('metaScan').answer as ReturnType<typeof regionsOf>;
+  const [first, second] = regions.map(({ name }) => name);
+  const get = (key: string) => ({ kind: 'get' as const, row: utf8Bytes(key), projection: {} });
+  const range = { startRow: EMPTY, includesStartRow: true, stopRow: EMPTY };
+
+  function request(method: string, write: (writer: ProtoWriter) => void): string {
+    const writer = new ProtoWriter(16);
+    writer.delimited((header) =>
+      writeRequestHeader(header, { callId: 1, methodName: utf8Bytes(method), timeoutMs: 10_000 }),
+    );
+    writer.delimited(write);
+    return writer.finish().toString('hex');
+  }
+
+  it('have the bytes that it took', () => {
+    assert.ok(first !== undefined && second !== undefined);
+    const multi = request('Multi', (writer) =>
+      writeMultiRequest(writer, [
+        { regionName: first, actions: [get('1_u1'), get('3_nobody'), get('2_用户')] },
+        { regionName: second, actions: [get('7_u3')] },
+      ]),
+    );
+    assert.equal(multi, exchanges.multiGet.request);
+    const scan = request('Scan', (writer) =>
+      writeOpenScanner(writer, first, range, { rows: 2, bytes: 65_536 }),
+    );
+    assert.equal(scan, exchanges.scan.request);
+    assert.equal(
+      request('GetActiveMaster', () => undefined),
+      exchanges.activeMaster.request,
+    );
   });
 });
 
