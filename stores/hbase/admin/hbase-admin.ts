@@ -5,7 +5,6 @@ import { QuanrenError } from '../../../errors/quanren-error.js';
 import { finalError, remedyOf, waitMs } from '../client/failures.js';
 import type { HBaseClient } from '../client/hbase-client.js';
 import { RemoteException } from '../connection/remote-exception.js';
-import type { RpcCall } from '../connection/rpc-connection.js';
 import { encodedRegionName, type Region } from '../locate/region.js';
 import type { ByteString } from '../wire/byte-string.js';
 import { readProcedureResult, writeGetProcedureResult } from '../wire/messages/procedure-result.js';
@@ -173,12 +172,13 @@ export class HBaseAdmin {
     read: (reader: ProtoReader) => T,
   ): Promise<T> {
     const untilMs = Date.now() + this.#timeoutMs;
-    const call: RpcCall<T> = { method, write, read, timeoutMs: this.#client.callTimeoutMs };
     for (let attempts = 1; ; attempts += 1) {
       try {
         const master = await this.#client.registry.findMaster();
         if (master === undefined) throw new QuanrenError('unavailable', 'No HBase master is active.');
-        return await this.#client.links.to(master, 'MasterService').call(call);
+        // Some methods answer when all is done; a master that is gone is noticed without a deadline of the call.
+        const timeoutMs = Math.max(1, untilMs - Date.now());
+        return await this.#client.links.to(master, 'MasterService').call({ method, write, read, timeoutMs });
       } catch (error) {
         const isMasterAway = error instanceof QuanrenError && error.code === 'unavailable';
         const remedy = isMasterAway ? 'back-off' : remedyOf(error);

@@ -1,10 +1,14 @@
 /** Regions split, merge and are emptied under load: whoever reads and writes meanwhile notices nothing but time. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { HBaseAdmin } from '../../../stores/hbase/admin/hbase-admin.js';
 import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
 import { tableSchema } from '../../../stores/hbase/tables.js';
 import { EMPTY, utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
+import { createCertificate } from '../../support/certificate.js';
 import { startTestHBase, type TestHBase } from '../../support/hbase.js';
 
 const TABLE = utf8Bytes('regions');
@@ -19,10 +23,22 @@ describe('the HBase client follows regions', () => {
   let hbase: TestHBase;
   let client: HBaseClient;
   let admin: HBaseAdmin;
+  let keyFolder: string;
+  const certificate = createCertificate();
 
   before(async () => {
+    keyFolder = mkdtempSync(path.join(os.tmpdir(), 'quanren-hbase-tls-'));
+    const keyFile = path.join(keyFolder, 'server.pem');
+    writeFileSync(keyFile, certificate.key + certificate.cert);
     hbase = await startTestHBase({
-      settings: { 'hbase.server.scanner.max.result.size': String(MAX_RESULT_BYTES) },
+      settings: {
+        'hbase.server.scanner.max.result.size': String(MAX_RESULT_BYTES),
+        // Beside plain text, which the servers speak among themselves.
+        'hbase.server.netty.tls.enabled': 'true',
+        'hbase.rpc.tls.keystore.location': keyFile,
+        'hbase.rpc.tls.keystore.type': 'PEM',
+        'hbase.server.netty.tls.client.auth.mode': 'none',
+      },
     });
     client = hbase.connect();
     admin = new HBaseAdmin(client);
@@ -35,6 +51,7 @@ describe('the HBase client follows regions', () => {
   after(async () => {
     client.close();
     await hbase.remove();
+    rmSync(keyFolder, { recursive: true });
   });
 
   function put(row: typeof A, timestampMs: number) {
@@ -141,6 +158,18 @@ describe('the HBase client follows regions', () => {
     assert.ok(causes.has('MultiActionResultTooLarge'), [...causes].join());
     assert.equal((await scanKeys()).length, rows.length);
     other.close();
+  });
+
+  it('and speaks TLS where it is told to, to a server whose certificate it trusts', async () => {
+    const tls = { ca: certificate.cert, servername: 'localhost' };
+    const trusting = hbase.connect({ tls });
+    await trusting.mutate(TABLE, [put(A, 1)]);
+    const [cells] = await trusting.getRows(TABLE, [A]);
+    assert.equal(cells?.length, 1);
+    trusting.close();
+    const doubting = hbase.connect({ tls: { servername: 'localhost' }, timeoutMs: 1_000 });
+    await assert.rejects(doubting.getRows(TABLE, [A]), { code: 'unavailable' });
+    doubting.close();
   });
 
   it('and says that there is no such table or family', async () => {
