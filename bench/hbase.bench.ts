@@ -29,7 +29,7 @@ const CLIENTS = ['quanren', 'hbase-rpc-client'];
 const MODES = ['single:64', 'single:512', 'batch:512'];
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
-const hbase = await startTestHBase();
+const hbase = await startTestHBase({ jvm: {} });
 const pid = hbase.engine.process('hbase').pid;
 
 /** CPU of HBase so far. Clock ticks are a hundredth of a second on Linux. */

@@ -1,12 +1,8 @@
-/** A real HBase for tests, in a temporary folder, on free loopback ports. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import type { Engine } from '../../engines/engine.js';
-import type { HBaseOptions } from '../../engines/hbase/hbase.js';
-import { startEngine } from '../../engines/start-engine.js';
+/** A real HBase for tests, and clients of it. */
+import type { Engine, EngineChoices } from '../../engines/engine.js';
 import { HBaseClient, type HBaseClientOptions } from '../../stores/hbase/client/hbase-client.js';
 import type { Address } from '../../stores/hbase/connection/rpc-connection.js';
+import { startTestEngine } from './engines.js';
 
 export interface TestHBase {
   readonly engine: Engine;
@@ -18,13 +14,8 @@ export interface TestHBase {
 }
 
 /** All in one JVM, or with so many region servers as a cluster that loses nothing when it is killed. */
-export async function startTestHBase(options: HBaseOptions = {}): Promise<TestHBase> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'quanren-hbase-'));
-  const engine = await startEngine('hbase', {
-    folder,
-    cacheFolder: path.join(os.homedir(), '.cache', 'quanren', 'engines'),
-    ...options,
-  });
+export async function startTestHBase(choices: EngineChoices = {}): Promise<TestHBase> {
+  const { engine, remove } = await startTestEngine('hbase', choices);
   const nodes = (engine.addresses.bootstrap ?? '').split(',').map((address) => {
     const [host = '', port] = address.split(':');
     return { host, port: Number(port) };
@@ -34,9 +25,6 @@ export async function startTestHBase(options: HBaseOptions = {}): Promise<TestHB
     nodes,
     zookeeper: engine.addresses.zookeeper ?? '',
     connect: (options = {}) => new HBaseClient({ ...options, nodes }),
-    remove: async () => {
-      await engine.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    remove,
   };
 }
