@@ -1,19 +1,20 @@
 /**
- * Reading rows of a million users from a standalone HBase, by our client and by hbase-rpc-client, each in a process of
- * its own and in turns:
+ * Reading rows of a million users from a standalone HBase, by our client, by hbase-rpc-client and by HBase's own Java
+ * client (AsyncTable), each in a process of its own and in turns:
  *
  *   node dist/bench/hbase.bench.js [--users 1000000] [--rounds 3] [--seconds 5]
  *
  * Prints rows a second, the client's CPU a row, and the CPU of HBase a row.
  */
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { HBaseAdmin } from '../stores/hbase/admin/hbase-admin.js';
 import { openHBaseMembershipStore } from '../stores/hbase/hbase-membership-store.js';
 import { MEMBERSHIP_TABLE } from '../stores/hbase/tables.js';
 import { startTestHBase } from '../test/support/hbase.js';
+import { runJavaPeer } from '../test/support/hbase-java-peer.js';
 
 const { values } = parseArgs({
   options: {
@@ -25,7 +26,7 @@ const { values } = parseArgs({
 const users = Number(values.users);
 const CROWDS = ['big_spenders', 'lapsed', 'premium', 'online_now', 'new_in_town', 'vip', 'cart', 'sms'];
 const CHANGES = 50_000;
-const CLIENTS = ['quanren', 'hbase-rpc-client'];
+const CLIENTS = ['quanren', 'hbase-rpc-client', 'Java AsyncTable'];
 const MODES = ['single:64', 'single:512', 'batch:512'];
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -37,6 +38,22 @@ function serverCpuMicros(): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
+
+/** `rows` in `seconds`, and `allRows` with those of the warm-up. */
+async function read(name: string, mode: string): Promise<Record<string, number>> {
+  const { bootstrap = '', zookeeper = '' } = hbase.engine.addresses;
+  if (name === 'Java AsyncTable') {
+    const args = ['read', zookeeper, MEMBERSHIP_TABLE, mode, values.users, values.seconds];
+    return JSON.parse(await runJavaPeer(args)) as Record<string, number>;
+  }
+  const script = path.join(import.meta.dirname, 'hbase', 'read-rows.js');
+  const args = [script, name, bootstrap, zookeeper, mode, values.users, values.seconds];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 120_000 });
+  return JSON.parse(stdout) as Record<string, number>;
+}
+
+const rates = new Map<string, number[]>();
+const median = (of: readonly number[]) => of.toSorted((a, b) => a - b)[of.length >> 1] ?? 0;
 
 try {
   const client = hbase.connect();
@@ -71,24 +88,22 @@ try {
   for (let round = 1; round <= Number(values.rounds); round += 1) {
     for (const mode of MODES) {
       for (const name of CLIENTS) {
-        const { bootstrap = '', zookeeper = '' } = hbase.engine.addresses;
-        const script = path.join(import.meta.dirname, 'hbase', 'read-rows.js');
         const before = serverCpuMicros();
-        const output = execFileSync(
-          process.execPath,
-          [script, name, bootstrap, zookeeper, mode, values.users, values.seconds],
-          { encoding: 'utf8', timeout: 120_000 },
-        );
-        const { rows, seconds, cpuMicros } = JSON.parse(output) as Record<string, number>;
-        const perSecond = Math.round((rows ?? 0) / (seconds ?? 1));
-        // The warm-up is the server's too.
-        const serverShare = (serverCpuMicros() - before) * ((seconds ?? 0) / ((seconds ?? 0) + 2));
+        const { rows = 0, allRows = 1, seconds = 1, cpuMicros = 0 } = await read(name, mode);
+        const perSecond = Math.round(rows / seconds);
         say(
           `round ${round} ${mode.padEnd(10)} ${name.padEnd(16)} ${perSecond.toLocaleString('en').padStart(8)} rows/s, ` +
-            `client ${((cpuMicros ?? 0) / (rows ?? 1)).toFixed(1)} µs CPU a row, HBase ≈ ${(serverShare / (rows ?? 1)).toFixed(1)}`,
+            `client ${(cpuMicros / rows).toFixed(1)} µs CPU a row, HBase ${((serverCpuMicros() - before) / allRows).toFixed(1)}`,
         );
+        const key = `${mode} ${name}`;
+        rates.set(key, [...(rates.get(key) ?? []), perSecond]);
       }
     }
+  }
+  for (const mode of MODES) {
+    const [ours = 0, ...peers] = CLIENTS.map((name) => median(rates.get(`${mode} ${name}`) ?? []));
+    const ratios = peers.map((peer, i) => `${(ours / peer).toFixed(2)} of ${CLIENTS[i + 1]}`);
+    say(`${mode}: ours at ${ours.toLocaleString('en')} rows/s is ${ratios.join(', ')} (medians)`);
   }
 } finally {
   await hbase.remove();

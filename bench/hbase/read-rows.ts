@@ -1,6 +1,6 @@
 /**
  * One client in a process of its own, so that its CPU is its own: reads random rows for some seconds and prints
- * `{"rows":…,"seconds":…,"cpuMicros":…}`.
+ * `{"rows":…,"allRows":…,"seconds":…,"cpuMicros":…}`; `allRows` has those of the warm-up too.
  *
  *   node read-rows.js CLIENT BOOTSTRAP ZOOKEEPER MODE USERS SECONDS
  *
@@ -76,9 +76,9 @@ const loops = Array.from({ length: Number(inFlight) / size }, async () => {
 await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
 const cpu = process.cpuUsage();
 const startedMs = performance.now();
-rows = 0;
+const before = rows;
 await new Promise((resolve) => setTimeout(resolve, Number(seconds) * 1_000));
-const result = { rows, seconds: (performance.now() - startedMs) / 1_000 };
+const result = { rows: rows - before, allRows: rows, seconds: (performance.now() - startedMs) / 1_000 };
 const { user, system } = process.cpuUsage(cpu);
 process.stdout.write(`${JSON.stringify({ ...result, cpuMicros: user + system })}\n`);
 isOver = true;

@@ -33,6 +33,11 @@ export function configurationFolder({ folder }: Site): string {
   return path.join(folder, 'conf');
 }
 
+/** All jars of HBase, its client's among them, once they are fetched. */
+export function hbaseClassPath(cacheFolder: string): string {
+  return path.join(engineFilesFolder(FILES, cacheFolder), '*');
+}
+
 /** A program of HBase, Hadoop or ZooKeeper; its flags are added to what all of them need. */
 export function hbaseProgram(
   site: Site,
@@ -41,7 +46,7 @@ export function hbaseProgram(
   return {
     ...program,
     folder: site.folder,
-    classPath: [configurationFolder(site), path.join(engineFilesFolder(FILES, site.cacheFolder), '*')],
+    classPath: [configurationFolder(site), hbaseClassPath(site.cacheFolder)],
     flags: [...FLAGS, ...(program.flags ?? [])],
   };
 }

@@ -1,11 +1,11 @@
 /**
- * Our HBase client, hbase-rpc-client and a naive model see the same, whichever of the two clients wrote it, before and
- * after flushes and compactions:
+ * Our HBase client, hbase-rpc-client, HBase's own Java client and a naive model see the same, whichever of the first two
+ * wrote it, before and after flushes and compactions:
  *
  *   OPERATIONS=100000 SEED=7 node dist/test/integration/stores/hbase-oracle.test.js
  *
  * An operation is a put, a deletion, or a read of a row by both clients. Each row is of one lane, which does its
- * operations one after the other; the lanes go side by side.
+ * operations one after the other; the lanes go side by side. The Java client is asked at the end, for all cells.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -15,6 +15,7 @@ import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
 import { tableSchema } from '../../../stores/hbase/tables.js';
 import { type ByteString, EMPTY, utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
 import { startTestHBase, type TestHBase } from '../../support/hbase.js';
+import { runJavaPeer } from '../../support/hbase-java-peer.js';
 
 const TABLE = utf8Bytes('oracle');
 const CF = utf8Bytes('cf');
@@ -84,8 +85,10 @@ describe('the HBase client and its oracle', () => {
     return (cells ?? []).map(({ qualifier, timestampMs, value }) => [qualifier, timestampMs, value] as const);
   }
 
-  it(`${operations} operations, seed ${seed}, without a difference`, async () => {
+  it(`${operations} operations, seed ${seed}, without a difference`, async (t) => {
     const theirs = hbaseRpcClient({ zookeeperHosts: [hbase.zookeeper], tcpNoDelay: true });
+    // Without this it would keep the process.
+    t.after(() => theirs.zk.close());
     const broken = new Promise<never>((_resolve, reject) => theirs.on('error', reject));
     broken.catch(() => undefined);
     const call = <T>(begin: (done: (error: Error | null, result: T) => void) => void): Promise<T> =>
@@ -154,6 +157,13 @@ describe('the HBase client and its oracle', () => {
     await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
     await maintenance;
 
+    const seenByJava = new Map<string, [string, number, string][]>();
+    for (const line of (await runJavaPeer(['cells', hbase.zookeeper, TABLE])).split('\n').slice(0, -1)) {
+      const [row = '', qualifier = '', timestamp = '', value = ''] = line.split('\t');
+      const cells = seenByJava.get(row) ?? [];
+      cells.push([qualifier, Number(timestamp), value]);
+      seenByJava.set(row, cells);
+    }
     const scanned = new Map<string, Seen>();
     for await (const rows of ours.scan(TABLE, { startRow: EMPTY, includesStartRow: true, stopRow: EMPTY })) {
       for (const { key, cells } of rows) {
@@ -166,9 +176,8 @@ describe('the HBase client and its oracle', () => {
     for (let index = 0; index < LANES * ROWS_PER_LANE; index += 1) {
       const row = `${index % 10}_user${index}`;
       assert.deepEqual(scanned.get(row) ?? [], expected(row));
+      assert.deepEqual(seenByJava.get(row) ?? [], expected(row), `the Java client differs over ${row}`);
     }
     assert.ok(done >= operations);
-    // Without this it would keep the process.
-    theirs.zk.close();
   });
 });
