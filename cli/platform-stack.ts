@@ -51,7 +51,7 @@ async function keepPostgres(settings: Settings, events: StackEvents): Promise<St
   let stopping = false;
   const startAgain = async (): Promise<void> => {
     while (!stopping) {
-      events.onTrouble('Postgres ended by itself; starting it again');
+      events.onTrouble('Postgres ended without being stopped; starting it again');
       try {
         server = await startEmbeddedPostgres(options);
         return;

@@ -17,6 +17,7 @@ import { addRunRoutes } from './api/runs/run-routes.js';
 import { addTagRoutes } from './api/tags/tag-routes.js';
 import type { App } from './http/app-types.js';
 import { authenticateRequests } from './http/authentication.js';
+import { refuseForeignPages } from './http/foreign-pages.js';
 import { parseBody, stringifyReply } from './http/json.js';
 import { handleProblems, watchMethods } from './http/problems.js';
 import type { PlatformServices } from './services.js';
@@ -61,6 +62,7 @@ export async function buildPlatformApp(options: PlatformAppOptions): Promise<App
   validateBySchema(app);
   readJsonBodies(app);
   handleProblems(app);
+  if (!options.authenticator.isOn) refuseForeignPages(app);
   authenticateRequests(app, options.authenticator);
   app.addHook('onSend', async (_, reply) => {
     void reply.header('Cache-Control', 'no-store');

@@ -10,7 +10,10 @@ import { getZone, isZone, type Zone } from '../../rules/zone.js';
 const MAX_COUNT = 10_000;
 
 export function addCronCommand(program: Command): void {
-  const cron = program.command('cron').description('Reads the schedules of crowds.');
+  const cron = program
+    .command('cron')
+    .description('Reads the schedules of crowds.')
+    .addHelpText('after', '\nExample:\n  quanren cron next "0 0 2 * * ?" --tz Asia/Shanghai');
   cron
     .command('next')
     .argument('<expression>', 'Quartz with 6 or 7 fields, or cron with 5; in quotes')

@@ -34,7 +34,10 @@ const PAGE = 1_000;
 const PREVIEW_TIMEOUT_MS = 90_000;
 
 export function addCrowdCommand(program: Command): void {
-  const crowd = program.command('crowd').description('Computes crowds.');
+  const crowd = program
+    .command('crowd')
+    .description('Computes crowds.')
+    .addHelpText('after', '\nExample:\n  quanren crowd run premium_users --dt 1998-06-30');
   crowd
     .command('run')
     .argument('[codes...]', 'the crowds (default: all that are active)')
@@ -90,7 +93,8 @@ async function run(client: PlatformClient, codes: readonly string[], options: Ru
     (page) => {
       const done = page.items.filter(hasEnded).length;
       const step = page.items.find(({ status }) => status === 'running')?.step ?? 'waiting';
-      const progress = `${done} of ${page.items.length} crowds done; ${step}`;
+      const of = `${done} of ${page.items.length} crowds done`;
+      const progress = done === page.items.length ? of : `${of}; ${step}`;
       if (progress !== shown) console.error(progress);
       shown = progress;
     },

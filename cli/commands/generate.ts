@@ -26,7 +26,10 @@ interface GenerateOptions {
 }
 
 export function addGenerateCommand(program: Command): void {
-  const generate = program.command('generate').description('Makes synthetic data.');
+  const generate = program
+    .command('generate')
+    .description('Makes synthetic data.')
+    .addHelpText('after', '\nExample:\n  quanren generate users --count 100000 --seed 7 --dt 2026-11-22');
   generate
     .command('users')
     .description('Makes synthetic users (uid syn_…), the same for the same count, seed and date.')

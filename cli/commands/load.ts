@@ -13,17 +13,21 @@ import { withPlatform } from '../platform-stack.js';
 const UPLOAD_TIMEOUT_MS = 600_000;
 
 export function addLoadCommand(program: Command): void {
-  const load = program.command('load').description('Loads files into the warehouse.');
+  const load = program
+    .command('load')
+    .description('Loads files into the warehouse.')
+    .addHelpText('after', '\nExample:\n  quanren load purchases data/cdnow_master.txt');
   load
     .command('purchases')
     .argument('<file>', 'fixed columns as in data/cdnow_master.txt: customer id, yyyymmdd, CDs, dollars')
-    .description('Loads a purchases file; loading it again changes nothing.')
+    .description('Loads a purchases file; loading it again adds nothing.')
     .option('--dt <date>', 'the business date (default: the newest purchase date in the file)')
     .option('--json', 'one JSON object')
     .addHelpText(
       'after',
       `
 The first line is a header, as in that file. A purchase after the business date is kept and counts for later dates. Bad lines are kept aside, with the reason.
+Builds the wide table of the business date; those of later dates stay as they are, and are named.
 
 Example:
   quanren load purchases data/cdnow_master.txt --dt 1998-06-30`,
@@ -57,11 +61,16 @@ function describe(result: Readonly<Record<string, unknown>>): string {
   const rejected = Object.entries((result.rejected ?? {}) as Readonly<Record<string, number>>).filter(
     ([, lines]) => lines > 0,
   );
+  const outdated = (result.outdated ?? []) as readonly string[];
   const lines = [
     `${result.alreadyLoaded === true ? 'already loaded' : 'loaded'}: ${result.purchases} purchases, in the partition ${result.partition}`,
     ...rejected.map(([reason, count]) => `bad lines: ${count} (${reason})`),
     ...(Number(result.afterDt) > 0 ? [`after ${result.dt}, so not counted in it: ${result.afterDt}`] : []),
     `wide table of ${result.dt}: ${result.users} users`,
+    ...outdated.map(
+      (dt) =>
+        `wide table of ${dt}: older than this load, without it; to build it anew, load again with --dt ${dt}`,
+    ),
   ];
   return lines.join('\n');
 }

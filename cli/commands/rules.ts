@@ -69,7 +69,8 @@ A rule's errors go to standard error: file:line pointer code message — hint.`;
 export function addRulesCommand(program: Command): void {
   const rules = program
     .command('rules')
-    .description('Checks, evaluates, compiles and explains rules. Reads files only.');
+    .description('Checks, evaluates, compiles and explains rules. Reads files only.')
+    .addHelpText('after', '\nExample:\n  quanren rules check rule.json --tags tags.json');
   addCheck(rules);
   addEval(rules);
   addSql(rules);

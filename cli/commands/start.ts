@@ -5,7 +5,8 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { checkExposure } from '../../auth/exposure.js';
 import { checkTlsFiles } from '../../auth/tls-files.js';
-import { loadSettings, type Settings } from '../../config/settings.js';
+import { environmentName, loadSettings, type Settings } from '../../config/settings.js';
+import { QuanrenError } from '../../errors/quanren-error.js';
 import { readOwnPostgres } from '../../platform/postgres-settings.js';
 import { refuseHeldFolder } from '../folder-lock.js';
 import { startPlatformStack } from '../platform-stack.js';
@@ -81,16 +82,21 @@ function describePostgres(settings: Settings): string {
   return `${host}:${port}`;
 }
 
+/**
+ * Resolves at the first. Later ones change nothing, since stopping is bounded: npm passes on a SIGINT that the terminal
+ * has sent here already, and it would end this process in the middle.
+ */
 function signalled(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
+    process.on('SIGINT', resolve);
+    process.on('SIGTERM', resolve);
   });
 }
 
 /** What the servers will check when they start, before anything is: a mistake should not take a minute to tell. */
 function checkSettings(settings: Settings): void {
-  readOwnPostgres(settings);
+  const own = readOwnPostgres(settings);
+  checkPortsDiffer(settings, own === null ? [...PORTS, 'postgres.port'] : PORTS);
   const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] });
   for (const host of [settings['gateway.host'], settings['platform.host']]) {
     checkExposure({
@@ -99,6 +105,22 @@ function checkSettings(settings: Settings): void {
       tlsIsOn: tls !== undefined,
       isUnsafeAllowed: settings['unsafe.listenWithoutAuthAndTls'],
     });
+  }
+}
+
+const PORTS = ['gateway.port', 'gateway.metricsPort', 'platform.port'] as const;
+
+function checkPortsDiffer(
+  settings: Settings,
+  names: readonly ((typeof PORTS)[number] | 'postgres.port')[],
+): void {
+  for (const [i, name] of names.entries()) {
+    const other = names.slice(0, i).find((each) => settings[each] === settings[name]);
+    if (other === undefined) continue;
+    throw new QuanrenError(
+      'set_up',
+      `${environmentName(other)} and ${environmentName(name)} are both ${settings[name]}: each needs a port of its own.`,
+    );
   }
 }
 

@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Quanren, until } from './quanren-process.js';
 
 const WORKERS = 2;
@@ -237,6 +238,9 @@ async function previewAndRun() {
 
 test('SIGINT stops everything; a command then starts a platform for itself', TOGETHER, async () => {
   running.child.kill('SIGINT');
+  // As npm does, which passes on what the terminal has sent already.
+  await sleep(50);
+  running.child.kill('SIGINT');
   const { code, stdout } = await running.end(STOPPED_WITHIN_MS);
   assert.equal(code, 0, stdout);
   assert.match(stdout, /Stopped\.\n$/);
@@ -257,6 +261,17 @@ test('a port in use: exit code 3 and its setting, and nothing is left', TOGETHER
   assert.equal(code, 3, stderr);
   assert.match(stderr, new RegExp(`\\b${port}\\b.*QUANREN_GATEWAY_PORT=`));
   assert.deepEqual([...quanren.processes().values()], []);
+});
+
+test('two servers on one port: told before anything starts, with both settings', TOGETHER, async () => {
+  const { code, stderr } = await quanren
+    .command(['start'], {
+      QUANREN_GATEWAY_PORT: '8080',
+      QUANREN_PLATFORM_PORT: '8080',
+    })
+    .end();
+  assert.equal(code, 3, stderr);
+  assert.match(stderr, /QUANREN_GATEWAY_PORT and QUANREN_PLATFORM_PORT are both 8080/);
 });
 
 test('a later start installs, builds and loads nothing, and has the old state', TOGETHER, async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
 import type { Authenticator } from '../../../auth/authenticator.js';
@@ -40,6 +41,26 @@ test('bodies: not JSON 400, another type 415, none where one is needed 400', asy
   assert.equal((await open.ask('PUT /tags/age')).status, 400);
   assert.equal((await open.ask('POST /loads/purchases?fileName=x', { body: {} })).status, 415);
   assert.equal((await open.ask('POST /loads/purchases?fileName=x')).status, 400);
+});
+
+test('without authentication: not for web pages of other sites, nor by a name that is not loopback', async () => {
+  const { port } = new URL(await open.app.listen({ host: '127.0.0.1', port: 0 }));
+  const statusFor = (headers: Record<string, string>) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      request({ port, host: '127.0.0.1', path: '/crowds', headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      })
+        .on('error', reject)
+        .end();
+    });
+  assert.equal(await statusFor({}), 200);
+  assert.equal(await statusFor({ host: `localhost:${port}` }), 200);
+  assert.equal(await statusFor({ host: `[::1]:${port}` }), 200);
+  assert.equal(await statusFor({ host: `rebound.example:${port}` }), 403);
+  assert.equal(await statusFor({ origin: 'http://evil.example' }), 403);
+  assert.equal(await statusFor({ origin: 'null' }), 403);
+  assert.equal(await statusFor({ origin: `http://127.0.0.1:${port}` }), 200);
 });
 
 test('parameters: out of range, repeated, of another list', async () => {

@@ -81,6 +81,20 @@ test('a file is streamed in, loaded, and its spooled copy removed', async () => 
   assert.equal((listed.json.items as unknown[]).length, 1);
 });
 
+test('a load for an earlier date names the later ones that were built without it', async () => {
+  const loadFor = async (dt: string) => {
+    const { headers } = await api.ask(`POST /loads/purchases?fileName=late.txt&dt=${dt}`, {
+      text: cdnow().split('\n').slice(0, 3).join('\n'),
+      headers: { 'content-type': 'text/plain' },
+    });
+    const load = await ended(headers.location);
+    assert.equal(load.status, 'done', String(load.error));
+    return (load.result as { outdated: string[] }).outdated;
+  };
+  assert.deepEqual(await loadFor('1998-06-29'), [DT]);
+  assert.deepEqual(await loadFor(DT), []);
+});
+
 test('a file that is none fails with a sentence, and names with paths are refused', async () => {
   const sent = await api.ask('POST /loads/purchases?fileName=x.txt', {
     text: 'hello',
@@ -111,6 +125,26 @@ test('an upload that breaks off leaves nothing behind', async () => {
   while (readdirSync(spool).length > 0 && Date.now() < deadline) await sleep(20);
   assert.deepEqual(readdirSync(spool), []);
   assert.equal(((await api.ask('GET /loads')).json.items as unknown[]).length, before);
+});
+
+test('a rule of as many conditions as there may be is previewed', async () => {
+  const group = (i: number) => ({
+    logic: 'AND',
+    conditions: [
+      { tag_code: 'total_spent', op: '>', value: i },
+      { tag_code: 'purchase_count', op: '=', value: i % 50 },
+    ],
+  });
+  const sizeOf = async (groups: number) => {
+    const rule = { logic: 'OR', conditions: Array.from({ length: groups }, (_, i) => group(i)) };
+    const { status, text, json } = await api.ask('POST /rules/preview', { body: { rule } });
+    assert.equal(status, 200, text.slice(0, 500));
+    return Number(json.userCount);
+  };
+  const size = await sizeOf(5_000);
+  assert.ok(size > 0);
+  // Whatever a later group lets in, the first one of the same count does.
+  assert.equal(size, await sizeOf(50));
 });
 
 test('preview, run and explain agree', async () => {
