@@ -1,6 +1,6 @@
 /**
- * The gateway against a bare uWebSockets.js server, in one interleaved run: hits (every user cached) and misses (a
- * cache of 16 users, so that nearly every request reads LMDB). Servers run on core 0, wrk on core 1; one server is under
+ * The gateway against a bare uWebSockets.js server, in one interleaved run: hits (every user cached), misses (a cache of
+ * 16 users, so that nearly every request reads LMDB), and batches of 1,000 cached users. Servers run on core 0, wrk on core 1; one server is under
  * load at a time. CPU is user and system time of the server's processes from /proc/PID/stat. Ratios are taken within
  * each round, between neighbours in time, and their median is given: on a shared machine that moves least.
  *
@@ -45,15 +45,26 @@ const DIST = path.resolve(import.meta.dirname, '..');
 /** USER_HZ, which /proc counts in. */
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
+/** What wrk asks for: a script beside match.lua, and how many users each of its requests is for. */
+interface Load {
+  readonly script: string;
+  readonly path: string;
+  readonly usersPerRequest: number;
+}
+const MATCH: Load = { script: 'match.lua', path: '/match', usersPerRequest: 1 };
+const BATCH: Load = { script: 'batch.lua', path: '/match/batch', usersPerRequest: 1_000 };
+
 interface Server {
   readonly name: string;
+  readonly load: Load;
   readonly port: number;
   readonly pids: readonly number[];
   readonly child: ChildProcess;
 }
 
 interface Round {
-  readonly requestsPerSecond: number;
+  readonly usersPerSecond: number;
+  /** Per user. */
   readonly cpuMicros: number;
 }
 
@@ -72,8 +83,8 @@ function load(server: Server, seed: number): Round {
     'taskset',
     [
       ...['-c', LOAD_CORE, 'wrk', '-t1', `-c${CONNECTIONS}`, `-d${seconds}s`],
-      ...['-s', path.resolve(DIST, '..', 'bench', 'gateway', 'match.lua')],
-      `http://127.0.0.1:${server.port}/match`,
+      ...['-s', path.resolve(DIST, '..', 'bench', 'gateway', server.load.script)],
+      `http://127.0.0.1:${server.port}${server.load.path}`,
     ],
     {
       encoding: 'utf8',
@@ -83,9 +94,10 @@ function load(server: Server, seed: number): Round {
   const cpu = server.pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0) - before;
   const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
   if (status !== 0 || !(requests > 0) || /Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout);
+  const { usersPerRequest } = server.load;
   return {
-    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]),
-    cpuMicros: (cpu * 1e6) / requests,
+    usersPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]) * usersPerRequest,
+    cpuMicros: (cpu * 1e6) / (requests * usersPerRequest),
   };
 }
 
@@ -146,7 +158,13 @@ async function startGateway(name: string, data: DataFolder, cacheEntries: number
   );
   // taskset becomes the main process; its child is the worker.
   const workers = execFileSync('ps', ['-o', 'pid=', '--ppid', String(child.pid)], { encoding: 'utf8' });
-  return { name, port, child, pids: [child.pid ?? 0, ...workers.trim().split(/\s+/).map(Number)] };
+  return {
+    name,
+    load: MATCH,
+    port,
+    child,
+    pids: [child.pid ?? 0, ...workers.trim().split(/\s+/).map(Number)],
+  };
 }
 
 async function startBare(): Promise<Server> {
@@ -155,7 +173,7 @@ async function startBare(): Promise<Server> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [port] = (await once(child.stdout, 'data')) as [Buffer];
-  return { name: 'bare uWS', port: Number(port), child, pids: [child.pid ?? 0] };
+  return { name: 'bare uWS', load: MATCH, port: Number(port), child, pids: [child.pid ?? 0] };
 }
 
 /** Asks for every user until he is cached: on a busy machine the limit of reads refuses some at first. */
@@ -189,6 +207,7 @@ try {
   servers.push(hits, await startGateway('gateway, misses', data, 16));
   console.error('warming …');
   await warm(hits);
+  servers.push({ ...hits, name: 'gateway, batches', load: BATCH });
   for (const server of servers) load(server, 1);
   const results = new Map<string, Round[]>(servers.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
@@ -205,14 +224,12 @@ try {
   console.log(
     `${rounds} interleaved rounds of ${seconds} s: medians, and the middle half; load average at the end ${load1}\n`,
   );
-  console.log(
-    '| server | requests/s | of bare | of hits | CPU µs/request | of bare |\n|---|---|---|---|---|---|',
-  );
+  console.log('| server | users/s | of bare | of hits | CPU µs/user | of bare |\n|---|---|---|---|---|---|');
   for (const [name, all] of results) {
-    const rate = Math.round(median(all.map((round) => round.requestsPerSecond)));
+    const rate = Math.round(median(all.map((round) => round.usersPerSecond)));
     const micros = median(all.map((round) => round.cpuMicros)).toFixed(2);
-    const ofBare = showQuotients(all, bare, (round) => round.requestsPerSecond);
-    const ofHits = showQuotients(all, hitRounds, (round) => round.requestsPerSecond);
+    const ofBare = showQuotients(all, bare, (round) => round.usersPerSecond);
+    const ofHits = showQuotients(all, hitRounds, (round) => round.usersPerSecond);
     const ofBareCpu = showQuotients(bare, all, (round) => round.cpuMicros);
     console.log(`| ${name} | ${rate} | ${ofBare} | ${ofHits} | ${micros} | ${ofBareCpu} |`);
   }

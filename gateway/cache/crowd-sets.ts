@@ -9,8 +9,9 @@ export interface CrowdSet {
   readonly id: number;
   /** Active crowds only. */
   readonly codes: ReadonlySet<string>;
-  /** The list reply after the uid, fresh. */
+  /** The list reply after the uid, fresh: as bytes for the fast path, as text for a batch. */
   readonly listTail: Uint8Array;
+  readonly listText: string;
 }
 
 interface Kept extends CrowdSet {
@@ -24,7 +25,7 @@ const OVERHEAD_BYTES = 400;
 const PER_CODE_BYTES = 64;
 
 function sizeOf(codes: readonly string[]): number {
-  return codes.reduce((size, code) => size + 2 * code.length + PER_CODE_BYTES, OVERHEAD_BYTES);
+  return codes.reduce((size, code) => size + 3 * code.length + PER_CODE_BYTES, OVERHEAD_BYTES);
 }
 
 export class CrowdSets {
@@ -44,11 +45,13 @@ export class CrowdSets {
     const key = sortedCodes.length === 1 ? (sortedCodes[0] as string) : sortedCodes.join();
     let set = this.#byKey.get(key);
     if (set === undefined) {
+      const listText = listTail(sortedCodes, 'fresh');
       set = {
         id: this.#freeIds.pop() ?? this.#byId.length,
         key,
         codes: new Set(sortedCodes),
-        listTail: Buffer.from(listTail(sortedCodes, 'fresh')),
+        listTail: Buffer.from(listText),
+        listText,
         sizeBytes: sizeOf(sortedCodes),
         references: 0,
       };

@@ -10,6 +10,7 @@ import { OFFSETS, WorkerStats } from '../metrics/worker-stats.js';
 import { ImmediateReader } from '../read/immediate-reader.js';
 import { MembershipReader } from '../read/membership-reader.js';
 import type { Exchange, ReplyBody } from '../transport/transport.js';
+import type { BatchRequest } from './batch-request.js';
 import { CrowdCatalog } from './crowd-catalog.js';
 import { FastPath } from './fast-path.js';
 import { MatchService } from './match-service.js';
@@ -71,6 +72,17 @@ function makeWorld() {
     service.match(query, new Responder(stats, 'match', exchange));
     return answer;
   };
+  const batch = (request: BatchRequest): string => {
+    let text = '';
+    const exchange = {
+      reply: (_: unknown, body: ReplyBody) => {
+        text = Buffer.from(body).toString();
+      },
+      defer: () => ({ isOver: false, reply: () => {} }),
+    } as unknown as Exchange;
+    service.batch(request, new Responder(stats, 'match_batch', exchange));
+    return text;
+  };
   /** Reads at once what is not cached. */
   const readingFastPath = (memberships: ReadonlyMap<string, readonly string[]>): FastPath => {
     const source = {
@@ -83,8 +95,24 @@ function makeWorld() {
       reader: new ImmediateReader({ ...shared, ...measured, generations, source, counters }),
     });
   };
-  return { fastPath: new FastPath(shared), readingFastPath, slowly, store, clock, generations, stats };
+  return { fastPath: new FastPath(shared), readingFastPath, slowly, batch, store, clock, generations, stats };
 }
+
+test('a batch says of each user what he is told alone', () => {
+  const { slowly, batch, store } = makeWorld();
+  const uids = ['u1', 'u2', 'u1', '圈人', 'a"b\\c', 'tab\there', 'x'.repeat(110)];
+  for (const [i, uid] of uids.entries()) store(uid, [[], ['vip'], ['big', 'vip']][i % 3] ?? []);
+  const alone = (uid: string) => slowly(`uid=${encodeURIComponent(uid)}`)?.body;
+  const matches = (uid: string) => (JSON.parse(alone(uid) ?? '') as { userCrowds: string[] }).userCrowds;
+  assert.equal(batch({ uids, crowdCodes: undefined }), `{"results":[${uids.map(alone).join()}]}`);
+  const { results } = JSON.parse(batch({ uids, crowdCodes: ['vip', 'asleep', 'none'] })) as {
+    results: { matches: { isMatch: boolean; reason?: string }[] }[];
+  };
+  assert.deepEqual(
+    results.map(({ matches: [vip, asleep, none] }) => [vip?.isMatch, asleep?.reason, none?.reason]),
+    uids.map((uid) => [matches(uid).includes('vip'), 'paused_crowd', 'unknown_crowd']),
+  );
+});
 
 test('where the fast path answers, it gives the bytes of the long way', () => {
   const { fastPath, slowly, store } = makeWorld();

@@ -3,8 +3,9 @@ import { QuanrenError, toProblem } from '../../errors/quanren-error.js';
 import type { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import type { RealtimeTagStore } from '../../stores/realtime-tag-store.js';
 import { checkUid } from '../../stores/row-key.js';
-import type { MembershipCache } from '../cache/membership-cache.js';
-import { hashBytes } from '../cache/uid-hash.js';
+import type { CrowdSet } from '../cache/crowd-sets.js';
+import { MAX_CACHED_UID_BYTES, type MembershipCache } from '../cache/membership-cache.js';
+import { finishHash, HASH_START, hashByte, hashBytes } from '../cache/uid-hash.js';
 import type { WorkerStats } from '../metrics/worker-stats.js';
 import { type MembershipReader, OVERLOADED, type ReadOutcome } from '../read/membership-reader.js';
 import type { BatchRequest } from './batch-request.js';
@@ -47,6 +48,8 @@ const STREAM_NOT_FOLLOWED = new QuanrenError(
 
 export class MatchService {
   readonly #options: MatchServiceOptions;
+  /** Of the uid that is looked for just now. */
+  readonly #uidBytes = new Uint8Array(MAX_CACHED_UID_BYTES);
 
   constructor(options: MatchServiceOptions) {
     this.#options = options;
@@ -89,15 +92,15 @@ export class MatchService {
       return;
     }
     const { uids, crowdCodes } = request;
-    const outcomes: ReadOutcome[] = new Array(uids.length);
+    const outcomes: (CrowdSet | ReadOutcome)[] = new Array(uids.length);
     let missing = uids.length;
-    const finish = (i: number, outcome: ReadOutcome): void => {
+    const finish = (i: number, outcome: CrowdSet | ReadOutcome): void => {
       outcomes[i] = outcome;
       missing -= 1;
       if (missing > 0) return;
       const freshness = this.#freshness();
       const items = uids.map((uid, at) =>
-        this.#item(uid, outcomes[at] as ReadOutcome, crowdCodes, freshness),
+        this.#item(uid, outcomes[at] as CrowdSet | ReadOutcome, crowdCodes, freshness),
       );
       responder.ok(`{"results":[${items.join()}]}`, freshness !== 'fresh');
     };
@@ -107,8 +110,11 @@ export class MatchService {
     }
     uids.forEach((uid, i) => {
       try {
-        checkUid(uid);
-        this.#withCrowds(uid, responder, (outcome) => finish(i, outcome));
+        const set = this.#cachedOfPlainUid(uid);
+        if (set === undefined) {
+          checkUid(uid);
+          this.#withCrowds(uid, responder, (outcome) => finish(i, outcome));
+        } else finish(i, set);
       } catch (error) {
         finish(i, error instanceof QuanrenError ? error : new QuanrenError('internal', String(error)));
       }
@@ -154,14 +160,37 @@ export class MatchService {
     const hash = hashBytes(bytes, 0, bytes.length);
     const set = cache.find(hash, bytes, 0, bytes.length, now());
     if (set !== undefined) {
-      stats.add('hits');
-      if (set.codes.size === 0) stats.add('negativeHits');
+      this.#countHit(set);
       done([...set.codes]);
       return;
     }
     stats.add('misses');
     responder.defer();
     reader.read(uid, bytes, hash, done);
+  }
+
+  /** The set of a cached user whose uid is ASCII; undefined says nothing. With what it spares the reply, a batch of hits costs half. */
+  #cachedOfPlainUid(uid: string): CrowdSet | undefined {
+    const { cache, now } = this.#options;
+    const { length } = uid;
+    if (length === 0 || length > MAX_CACHED_UID_BYTES) return undefined;
+    const bytes = this.#uidBytes;
+    let hash = HASH_START;
+    for (let i = 0; i < length; i++) {
+      const code = uid.charCodeAt(i);
+      if (code === 0 || code > 127) return undefined;
+      bytes[i] = code;
+      hash = hashByte(hash, code);
+    }
+    const set = cache.find(finishHash(hash), bytes, 0, length, now());
+    if (set !== undefined) this.#countHit(set);
+    return set;
+  }
+
+  #countHit({ codes }: CrowdSet): void {
+    const { stats } = this.#options;
+    stats.add('hits');
+    if (codes.size === 0) stats.add('negativeHits');
   }
 
   /** What is known of a crowd that has no members to look for. */
@@ -171,25 +200,31 @@ export class MatchService {
     return crowd.status === 'paused' ? 'paused_crowd' : undefined;
   }
 
-  #verdict(crowdCode: string, codes: readonly string[]): Verdict {
-    return this.#verdictWithoutUser(crowdCode) ?? (codes.includes(crowdCode) ? 'member' : 'not_member');
+  #verdict(crowdCode: string, codes: readonly string[] | ReadonlySet<string>): Verdict {
+    const known = this.#verdictWithoutUser(crowdCode);
+    if (known !== undefined) return known;
+    const isMember = 'has' in codes ? codes.has(crowdCode) : codes.includes(crowdCode);
+    return isMember ? 'member' : 'not_member';
   }
 
   #item(
     uid: string,
-    outcome: ReadOutcome,
+    outcome: CrowdSet | ReadOutcome,
     crowdCodes: readonly string[] | undefined,
     freshness: Freshness,
   ): string {
     if (outcome instanceof QuanrenError)
       return `${UID_START}${uidText(uid)}","error":${JSON.stringify(toProblem(outcome))}}`;
-    const tail =
-      crowdCodes === undefined
-        ? listTail(outcome, freshness)
-        : matchesTail(
-            crowdCodes.map((crowdCode) => ({ crowdCode, verdict: this.#verdict(crowdCode, outcome) })),
-            freshness,
-          );
+    const codes = 'listText' in outcome ? outcome.codes : outcome;
+    let tail: string;
+    if (crowdCodes !== undefined) {
+      const answers = crowdCodes.map((crowdCode) => ({
+        crowdCode,
+        verdict: this.#verdict(crowdCode, codes),
+      }));
+      tail = matchesTail(answers, freshness);
+    } else if ('listText' in outcome && freshness === 'fresh') tail = outcome.listText;
+    else tail = listTail([...codes], freshness);
     return UID_START + uidText(uid) + tail;
   }
 

@@ -10,9 +10,12 @@ export type Verdict = 'member' | 'not_member' | 'unknown_crowd' | 'paused_crowd'
 
 export const UID_START = '{"uid":"';
 
+/** ASCII that means itself in JSON. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
+
 /** The uid as it stands between quotes. */
 export function uidText(uid: string): string {
-  return JSON.stringify(uid).slice(1, -1);
+  return PLAIN_TEXT.test(uid) ? uid : JSON.stringify(uid).slice(1, -1);
 }
 
 function statusMembers(freshness: Freshness): string {
