@@ -1,5 +1,5 @@
 /**
- * The gateway offered more than it can do, two ways:
+ * The gateway offered more than it can do, three ways:
  *
  * 1. Misses, twice the capacity. wrk, whose connections wait for each reply, finds the capacity; then requests come at
  *    stated rates, answered or not (`overload/open-loop.ts`): 0.7 of the capacity (nominal), twice it, and nominal again,
@@ -8,6 +8,8 @@
  *    read, sort and write them all.
  * 2. Hits, 16 times the connections: at the pace of the cache no generator on one core offers twice what the gateway on
  *    the other can do, so the load grows by connections that wait.
+ * 3. Connections that only sit there, 10,000 of them, half of which write a byte every five seconds, beside hits at a
+ *    stated rate.
  *
  * The gateway runs on core 0, the load on core 1.
  *
@@ -43,6 +45,8 @@ const USERS = 2_000;
 /** Of the load that waits: enough to keep the gateway busy, and 16 times that. */
 const [FEW, MANY] = [64, 1_024];
 const NOMINAL = 0.7;
+/** Far below what both cores can do: the question is what sitting costs the others. */
+const [SITTERS, SITTERS_RATE] = [10_000, 2_000];
 const [SERVER_CORE, LOAD_CORE] = ['0', '1'];
 
 const codeOf = (i: number): string => `campaign_audience_${String(i).padStart(4, '0')}`;
@@ -218,6 +222,49 @@ async function crowdHits(data: DataFolder): Promise<void> {
   }
 }
 
+/** Each round once without and once with those that sit, over one gateway. */
+async function besideSitters(data: DataFolder): Promise<void> {
+  const { port, child } = await startGateway(data, 10 * USERS);
+  try {
+    await waitingLoad(port, 2, FEW);
+    const [alone, beside]: [LoadResult[], LoadResult[]] = [[], []];
+    for (let i = 0; i < rounds; i++) {
+      alone.push(await offer(port, SITTERS_RATE, seconds / 2, 5 * i));
+      const program = path.join(import.meta.dirname, 'overload', 'sitting-connections.js');
+      const sitters = spawn(
+        'taskset',
+        ['-c', LOAD_CORE, process.execPath, program, String(port), String(SITTERS)],
+        {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
+      await once(sitters.stdout, 'data');
+      beside.push(await offer(port, SITTERS_RATE, seconds / 2, 5 * i + 1));
+      sitters.kill();
+      await once(sitters, 'exit');
+    }
+    console.log(`\nHits at ${SITTERS_RATE}/s.\n`);
+    showRow('beside', 'p50 ms', 'p99 ms', 'failed', 'generator late, p99 ms');
+    showRow('---', '---', '---', '---', '---');
+    for (const [name, all] of [
+      ['nobody', alone],
+      [`${SITTERS} that sit`, beside],
+    ] as const) {
+      const cell = (of: (result: LoadResult) => number, digits: number) => show(median(all.map(of)), digits);
+      showRow(
+        name,
+        cell(({ accepted }) => accepted.p50, 2),
+        cell(({ accepted }) => accepted.p99, 2),
+        cell(({ failed }) => failed, 0),
+        cell(({ lateness }) => lateness.p99, 2),
+      );
+    }
+  } finally {
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  }
+}
+
 if (spawnSync('wrk', ['--version']).error !== undefined) {
   console.error('This bench needs wrk: apt install wrk');
   process.exit(1);
@@ -233,6 +280,7 @@ try {
   );
   await offerMisses(data);
   await crowdHits(data);
+  await besideSitters(data);
 } finally {
   await data.remove();
 }
