@@ -10,11 +10,10 @@
 import { randomUUID } from 'node:crypto';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { Message, SubscribeOptions, Subscription } from '../event-bus.js';
-import { decodeValue, type EncodedMessage } from '../message-checks.js';
-import type { DeadLetterMessage } from '../messages.js';
-import { type BaseTopicName, deadLetterTopic, isBaseTopic, type TopicName, topicSpec } from '../topics.js';
+import { type DeadLetter, sortMessage } from '../stored-message.js';
+import { deadLetterTopic, type TopicName, topicSpec } from '../topics.js';
 import type { Doorbell } from './doorbell.js';
-import type { Hold, Log, LogRecord } from './log.js';
+import type { Hold, Log } from './log.js';
 import { Signal } from './signal.js';
 
 const LEASE_MS = 5_000;
@@ -23,8 +22,6 @@ const RENEW_EVERY_MS = 1_000;
 const LOOK_EVERY_MS = 1_000;
 const DEFAULT_MAX_BATCH = 500;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
-/** A dead letter repeats its message's value up to this length. */
-const MAX_DEAD_LETTER_BYTES = 1024 * 1024;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
@@ -33,12 +30,6 @@ export interface ConsumerDependencies {
   readonly doorbell: Doorbell;
   readonly now: () => number;
   readonly onDeadLetter: (topic: TopicName, reason: string) => void;
-}
-
-interface DeadLetter {
-  readonly topic: BaseTopicName;
-  readonly message: EncodedMessage;
-  readonly reason: string;
 }
 
 interface Batch {
@@ -190,44 +181,14 @@ export class Consumer implements Subscription {
       const ofTopic = positions.get(topic) ?? [...(this.#held.get(topic) ?? [])];
       ofTopic[partition] = next;
       positions.set(topic, ofTopic);
-      for (const record of records) this.#sort(topic, partition, record, messages, deadLetters);
+      for (const record of records) {
+        const sorted = sortMessage({ ...record, topic, partition, offset: BigInt(record.offset) });
+        if ('message' in sorted) messages.push(sorted.message);
+        else if ('deadLetter' in sorted) deadLetters.push(sorted.deadLetter);
+        else this.#options.onError(sorted.error);
+      }
     }
     return { messages, deadLetters, positions };
-  }
-
-  /** Puts a stored message with those to deliver, or with the dead letters. */
-  #sort(
-    topic: TopicName,
-    partition: number,
-    record: LogRecord,
-    messages: Message[],
-    deadLetters: DeadLetter[],
-  ): void {
-    const { offset, key, timestampMs } = record;
-    const decoded = decodeValue(topic, record.value);
-    if (decoded.ok) {
-      messages.push({ topic, partition, offset: BigInt(offset), key, value: decoded.value, timestampMs });
-      return;
-    }
-    const { reason } = decoded;
-    if (!isBaseTopic(topic)) {
-      this.#options.onError(
-        new QuanrenError('internal', `Message ${offset} of ${topic} is no dead letter: ${reason}.`),
-      );
-      return;
-    }
-    const isShort = (record.value?.length ?? 0) <= MAX_DEAD_LETTER_BYTES;
-    const letter: DeadLetterMessage = {
-      topic,
-      partition,
-      offset: String(offset),
-      key,
-      value: record.value === null || !isShort ? null : record.value.toString('utf8'),
-      reason: isShort ? reason : `${reason} (the value has ${record.value?.length} bytes and is left out)`,
-    };
-    // Not checked as other messages are: a foreign key is no reason to lose the letter.
-    const message = { key, value: Buffer.from(JSON.stringify(letter)) };
-    deadLetters.push({ topic, message, reason });
   }
 
   /** Whether the batch was handled; it was not when the consumer closes, or lost a topic of it to another. */
