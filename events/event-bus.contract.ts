@@ -405,11 +405,15 @@ export function describeEventBusContract(name: string, createPlace: () => Promis
     });
 
     it('keeps the order of claims and messages when both are under way at once', async () => {
+      let claimed = 0;
       const claims = await Promise.all(
         Array.from({ length: 5 }, async (_, claimant) => {
           await delay(2 * claimant);
           const publish = await bus.claim('a role');
-          for (let i = 0; i < 10; i += 1) await publish('tag-changes', [tagChange('u1', `${claimant}`)]);
+          claimed += 1;
+          // Until the last has claimed, so that each has another come in between, however long a claim takes.
+          for (let i = 0; i < 10 || claimed < 5; i += 1)
+            await publish('tag-changes', [tagChange('u1', `${claimant}`)]);
         }).map((work) =>
           work.then(
             () => 'done',

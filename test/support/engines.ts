@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadSettings } from '../../config/settings.js';
-import type { Engine, EngineChoices } from '../../engines/engine.js';
+import type { Engine, EngineChoices, EngineOptions } from '../../engines/engine.js';
 import { QUICK_JVM } from '../../engines/jvm.js';
 import { type EngineKind, startEngine } from '../../engines/start-engine.js';
 
@@ -25,7 +25,10 @@ process.once('SIGTERM', () => process.exit(143));
 process.once('SIGINT', () => process.exit(130));
 
 /** Over a folder of its own, on free ports; JVMs are started for quickness, not for speed, unless told otherwise. */
-export async function startTestEngine(kind: EngineKind, choices: EngineChoices = {}): Promise<TestEngine> {
+export async function startTestEngine(
+  kind: EngineKind,
+  choices: EngineChoices & Pick<EngineOptions, 'ports'> = {},
+): Promise<TestEngine> {
   const folder = mkdtempSync(path.join(tmpdir(), `quanren-${kind}-`));
   // Postgres' backends notice a moment later that their postmaster is gone.
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 });

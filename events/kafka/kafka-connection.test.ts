@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type KafkaSettings, readKafkaSettings } from './kafka-connection.js';
+
+const NONE: KafkaSettings = {
+  'kafka.brokers': '',
+  'kafka.prefix': '',
+  'kafka.tls': false,
+  'kafka.caFile': '',
+  'kafka.user': '',
+  'kafka.password': '',
+  'kafka.mechanism': 'scram-sha-512',
+};
+
+describe('the kafka settings', () => {
+  it('ask for no Kafka where there are no brokers', () => {
+    assert.equal(readKafkaSettings(NONE), null);
+    assert.equal(readKafkaSettings({ ...NONE, 'kafka.brokers': ' , ' }), null);
+  });
+
+  it('name brokers, and what they are to be shown', () => {
+    assert.deepEqual(readKafkaSettings({ ...NONE, 'kafka.brokers': 'a.b:9092, [::1]:9093' }), {
+      brokers: ['a.b:9092', '[::1]:9093'],
+      prefix: '',
+      tls: null,
+      sasl: null,
+    });
+    const secure = readKafkaSettings({
+      'kafka.brokers': 'a:1',
+      'kafka.prefix': 'one.',
+      'kafka.tls': true,
+      'kafka.caFile': import.meta.filename,
+      'kafka.user': 'u',
+      'kafka.password': 'p',
+      'kafka.mechanism': 'plain',
+    });
+    assert.match(secure?.tls?.ca ?? '', /readKafkaSettings/);
+    assert.deepEqual(secure?.sasl, { mechanism: 'plain', username: 'u', password: 'p' });
+    assert.equal(secure?.prefix, 'one.');
+  });
+
+  it('are refused where they do not go together, and no password is told', () => {
+    const wrong: readonly [Partial<KafkaSettings>, RegExp][] = [
+      [{ 'kafka.brokers': 'a' }, /host:port, host:port …, not 'a'/],
+      [{ 'kafka.prefix': 'a b' }, /QUANREN_KAFKA_PREFIX/],
+      [{ 'kafka.caFile': 'ca.pem' }, /QUANREN_KAFKA_TLS is not true/],
+      [{ 'kafka.tls': true, 'kafka.caFile': '/no/such/file' }, /cannot be read \(ENOENT\)/],
+      [{ 'kafka.user': 'u' }, /both needed/],
+      [{ 'kafka.password': 'hush' }, /both needed/],
+    ];
+    for (const [given, sentence] of wrong) {
+      assert.throws(
+        () => readKafkaSettings({ ...NONE, 'kafka.brokers': 'a:1', ...given }),
+        (error: Error & { code?: string }) =>
+          error.code === 'set_up' && sentence.test(error.message) && !error.message.includes('hush'),
+      );
+    }
+  });
+});

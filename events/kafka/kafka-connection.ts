@@ -1,0 +1,71 @@
+/** How Kafka is reached: the kafka.* settings, checked. kafkajs is not loaded for it. */
+import { readFileSync } from 'node:fs';
+import { QuanrenError } from '../../errors/quanren-error.js';
+import { reasonOf } from '../../errors/reason-of.js';
+
+export type SaslMechanism = 'scram-sha-512' | 'scram-sha-256' | 'plain';
+
+export interface KafkaConnection {
+  /** `host:port`, some of the cluster's; the others are found through them. */
+  readonly brokers: readonly string[];
+  /** null: TLS is off. `ca` is PEM; without it the authorities of Node.js count. */
+  readonly tls: { readonly ca?: string } | null;
+  readonly sasl: {
+    readonly mechanism: SaslMechanism;
+    readonly username: string;
+    readonly password: string;
+  } | null;
+  /** Before the names of topics, groups and transactional ids, so that two platforms can share a cluster. */
+  readonly prefix: string;
+}
+
+export interface KafkaSettings {
+  /** Empty: Kafka is not used. */
+  readonly 'kafka.brokers': string;
+  readonly 'kafka.prefix': string;
+  readonly 'kafka.tls': boolean;
+  readonly 'kafka.caFile': string;
+  readonly 'kafka.user': string;
+  readonly 'kafka.password': string;
+  readonly 'kafka.mechanism': SaslMechanism;
+}
+
+/** null where Kafka is not used. Throws `set_up` for settings that do not go together. */
+export function readKafkaSettings(settings: KafkaSettings): KafkaConnection | null {
+  const refuse = (sentence: string, cause?: unknown): never => {
+    throw new QuanrenError('set_up', sentence, { cause });
+  };
+  const brokers = settings['kafka.brokers']
+    .split(',')
+    .map((broker) => broker.trim())
+    .filter((broker) => broker !== '');
+  const { 'kafka.prefix': prefix, 'kafka.caFile': caFile } = settings;
+  const { 'kafka.user': username, 'kafka.password': password } = settings;
+  if (brokers.length === 0) return null;
+  const bad = brokers.find((broker) => !/^([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/.test(broker));
+  if (bad !== undefined) refuse(`QUANREN_KAFKA_BROKERS takes host:port, host:port …, not '${bad}'.`);
+  if (!/^[\w.-]{0,100}$/.test(prefix)) {
+    refuse("QUANREN_KAFKA_PREFIX may have 100 letters, digits, '.', '_' and '-', as names of topics do.");
+  }
+  if (caFile !== '' && !settings['kafka.tls'])
+    refuse('QUANREN_KAFKA_CA_FILE is set, and QUANREN_KAFKA_TLS is not true.');
+  if ((username === '') !== (password === '')) {
+    refuse('QUANREN_KAFKA_USER and QUANREN_KAFKA_PASSWORD are both needed, or neither.');
+  }
+  const readCa = (): string => {
+    try {
+      return readFileSync(caFile, 'utf8');
+    } catch (cause) {
+      return refuse(
+        `QUANREN_KAFKA_CA_FILE names ${caFile}, which cannot be read (${reasonOf(cause)}).`,
+        cause,
+      );
+    }
+  };
+  return {
+    brokers,
+    prefix,
+    tls: settings['kafka.tls'] ? (caFile === '' ? {} : { ca: readCa() }) : null,
+    sasl: username === '' ? null : { mechanism: settings['kafka.mechanism'], username, password },
+  };
+}

@@ -1,0 +1,293 @@
+/** The bus over a broker that dies, sleeps, and comes back. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import type { EventBus, Message, Publish, StartPosition } from '../../../events/event-bus.js';
+import { openKafkaEventBus } from '../../../events/kafka/kafka-event-bus.js';
+import type { TagChangeMessage } from '../../../events/messages.js';
+import { startTestEngine, type TestEngine } from '../../support/engines.js';
+import { createKafkaPlace, type KafkaPlace } from '../../support/kafka.js';
+import { startChild } from '../child.js';
+
+/** From the moment when the broker answers again. */
+const BACK_WITHIN_MS = 10_000;
+const SESSION_MS = 6_000;
+const UIDS = ['u0', 'u1', 'u2', 'u3', 'u4', 'u5', 'u6', 'u7'];
+
+const change = (uid: string, value: string): { key: string; value: TagChangeMessage } => ({
+  key: uid,
+  value: { uid, tagCode: 'rt_page', value, changeTimeMs: 1 },
+});
+
+async function until(condition: () => boolean, what: string, withinMs = 30_000): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!condition()) {
+    assert.ok(performance.now() < deadline, `${what}: not within ${withinMs} ms`);
+    await delay(10);
+  }
+}
+
+/** Publishes numbers, in order per uid, until it is stopped; says again what was not acknowledged. */
+function keepPublishing(publish: () => Promise<Publish>): {
+  acknowledged: string[];
+  stop: () => Promise<void>;
+} {
+  const acknowledged: string[] = [];
+  let isStopped = false;
+  const work = async () => {
+    let send = await publish();
+    for (let i = 0; !isStopped; ) {
+      try {
+        await send(
+          'tag-changes',
+          UIDS.map((uid) => change(uid, String(i))),
+        );
+        acknowledged.push(String(i));
+        i += 1;
+        await delay(5);
+      } catch (error) {
+        assert.match(String((error as { code?: string }).code), /^unavailable$/);
+        await delay(50);
+        send = await publish().catch(() => send);
+      }
+    }
+  };
+  const done = work();
+  return {
+    acknowledged,
+    stop: async () => {
+      isStopped = true;
+      await done;
+    },
+  };
+}
+
+/** What each uid was seen to say, in the order of the first time. */
+class Seen {
+  readonly errors: unknown[] = [];
+  readonly #values = new Map<string, Set<string>>(UIDS.map((uid) => [uid, new Set()]));
+  repeated = 0;
+
+  take(messages: readonly Message[]): void {
+    for (const { key, value } of messages) {
+      const ofUid = this.#values.get(key);
+      const text = String((value as TagChangeMessage).value);
+      if (ofUid?.has(text)) this.repeated += 1;
+      ofUid?.add(text);
+    }
+  }
+
+  /** The last number of the uid that has got least far. */
+  get newest(): number {
+    return Math.min(...[...this.#values.values()].map((values) => Number([...values].at(-1) ?? -1)));
+  }
+
+  check(acknowledged: readonly string[]): void {
+    for (const [uid, values] of this.#values) {
+      const missing = acknowledged.filter((value) => !values.has(value));
+      assert.deepEqual(missing, [], `${uid} lacks what was acknowledged`);
+      const numbers = [...values].map(Number);
+      assert.deepEqual(
+        numbers,
+        numbers.toSorted((a, b) => a - b),
+        `${uid} is out of order`,
+      );
+    }
+  }
+}
+
+describe('the bus over a broker that is away for a while', () => {
+  let kafka: TestEngine;
+  let place: KafkaPlace;
+  let bus: EventBus;
+  const letters: string[] = [];
+  before(async () => {
+    kafka = await startTestEngine('kafka');
+  });
+  after(() => kafka.remove());
+  beforeEach(async () => {
+    place = createKafkaPlace(kafka, { onDeadLetter: (topic, reason) => letters.push(`${topic}: ${reason}`) });
+    bus = await place.open();
+  });
+  afterEach(async () => {
+    await bus.close();
+    await place.remove();
+  });
+
+  async function consume(group: string, start: StartPosition): Promise<Seen> {
+    const seen = new Seen();
+    await bus.subscribe({
+      topics: ['tag-changes'],
+      group,
+      start,
+      onBatch: async (messages) => seen.take(messages),
+      onError: (error) => seen.errors.push(error),
+    });
+    return seen;
+  }
+
+  /** Kills the broker under load, and waits for everybody to be back. */
+  async function killAgain(
+    t: { diagnostic: (text: string) => void },
+    times: number,
+    publish: () => Promise<Publish>,
+  ): Promise<void> {
+    const alone = await consume('alone', { from: 'earliest' });
+    const shared = await consume('shared', { from: 'committed' });
+    const consumers = [alone, shared];
+    const publisher = keepPublishing(publish);
+    for (let round = 0; round < times; round += 1) {
+      const start = publisher.acknowledged.length;
+      await until(() => publisher.acknowledged.length > start + 50, 'publishing');
+      await until(() => consumers.every(({ newest }) => newest > start), 'consuming');
+      await kafka.engine.process('kafka').kill();
+      await delay(1_000);
+      await kafka.engine.start();
+      const backAt = performance.now();
+      const before = publisher.acknowledged.length;
+      await until(() => publisher.acknowledged.length > before + 1, 'publishing again', BACK_WITHIN_MS);
+      const published = Math.round(performance.now() - backAt);
+      const since = () => Math.round(performance.now() - backAt);
+      await until(() => alone.newest > before, 'consuming again', BACK_WITHIN_MS);
+      const read = since();
+      // The group may wait until the session of the consumer before has run out.
+      await until(() => shared.newest > before, 'a shared group again', BACK_WITHIN_MS + SESSION_MS);
+      t.diagnostic(
+        `publishes after ${published} ms, reads after ${read} ms, in a shared group after ${since()} ms`,
+      );
+    }
+    await publisher.stop();
+    const last = publisher.acknowledged.length - 1;
+    await until(() => consumers.every(({ newest }) => newest >= last), 'all of it');
+    for (const seen of consumers) {
+      seen.check(publisher.acknowledged);
+      assert.ok(seen.errors.every((error) => (error as { code?: string }).code === 'unavailable'));
+    }
+    t.diagnostic(
+      `${publisher.acknowledged.length} calls acknowledged; read twice: ${consumers.map(({ repeated }) => repeated)}`,
+    );
+  }
+
+  it('loses nothing acknowledged, keeps the order and comes back by itself when the broker is killed', (t) =>
+    killAgain(t, 2, async () => (topic, messages) => bus.publish(topic, messages)));
+
+  it('does so for the holder of a role too, which claims it anew after a failure', (t) =>
+    killAgain(t, 1, () => bus.claim('a role')));
+
+  it('comes back by itself after the broker slept longer than a session', async () => {
+    const consumers = [
+      await consume('alone', { from: 'earliest' }),
+      await consume('shared', { from: 'committed' }),
+    ];
+    const publisher = keepPublishing(async () => (topic, messages) => bus.publish(topic, messages));
+    await until(() => consumers.every(({ newest }) => newest > 20), 'consuming');
+    await kafka.engine.process('kafka').pause();
+    await delay(12_000);
+    await kafka.engine.process('kafka').resume();
+    const before = publisher.acknowledged.length;
+    await until(() => publisher.acknowledged.length > before + 10, 'publishing again', 2 * BACK_WITHIN_MS);
+    await until(
+      () => consumers.every(({ newest }) => newest > before),
+      'consuming again',
+      2 * BACK_WITHIN_MS,
+    );
+    await publisher.stop();
+    const last = publisher.acknowledged.length - 1;
+    await until(() => consumers.every(({ newest }) => newest >= last), 'all of it');
+    for (const seen of consumers) seen.check(publisher.acknowledged);
+  });
+
+  it('shares a group with a process, and takes over when that is killed', async () => {
+    const { brokers, prefix } = place.connection;
+    await bus.publish('tag-changes', [change('first', 'x')]);
+    const child = startChild(import.meta.url, './consume-kafka-until-killed.js', [brokers[0] ?? '', prefix]);
+    await child.reported(1);
+    const mine = new Set<string>();
+    await bus.subscribe({
+      topics: ['tag-changes'],
+      group: 'g',
+      start: { from: 'committed' },
+      onBatch: async (messages) => {
+        for (const { key } of messages) mine.add(key);
+      },
+      onError: assert.ifError,
+    });
+    const published = ['first'];
+    const publish = async () => {
+      const uid = `uid-${published.length}`;
+      await bus.publish('tag-changes', [change(uid, 'x')]);
+      published.push(uid);
+    };
+    const areAllHandled = () => {
+      const handled = new Set([...child.lines, ...mine]);
+      return published.every((uid) => handled.has(uid));
+    };
+    try {
+      // Both have a part once the group has been shared out anew.
+      while (mine.size < 20) await publish();
+      await until(areAllHandled, 'sharing');
+      assert.ok(child.lines.length > 20);
+    } finally {
+      await child.kill();
+    }
+    for (let i = 0; i < 200; i += 1) await publish();
+    await until(areAllHandled, 'taking over', SESSION_MS + BACK_WITHIN_MS);
+  });
+
+  it('counts what breaks its schema', async () => {
+    letters.length = 0;
+    await bus.publish('crowd-rules', [{ key: 'a', value: null }]);
+    await place.appendRaw('crowd-rules', 0, 'b', '[');
+    const subscription = await bus.subscribe({
+      topics: ['crowd-rules'],
+      group: 'g',
+      start: { from: 'earliest' },
+      onBatch: async () => undefined,
+      onError: assert.ifError,
+    });
+    await subscription.caughtUp();
+    assert.deepEqual(letters, ['crowd-rules: the value is not JSON']);
+  });
+
+  it('says within its deadline that there is no broker, and closes', async () => {
+    const away = openKafkaEventBus({ ...place.connection, brokers: ['127.0.0.1:1'] });
+    const askedAt = performance.now();
+    await Promise.all([
+      assert.rejects(away.publish('tag-changes', [change('u1', 'a')]), { code: 'unavailable' }),
+      assert.rejects(away.claim('a role'), { code: 'unavailable' }),
+      assert.rejects(
+        away.subscribe({
+          topics: ['tag-changes'],
+          group: 'g',
+          start: { from: 'latest' },
+          onBatch: async () => undefined,
+          onError: () => undefined,
+        }),
+        { code: 'unavailable' },
+      ),
+    ]);
+    assert.ok(performance.now() - askedAt < 16_000);
+    await away.close();
+  });
+
+  it('refuses topics that were made otherwise than it needs them', async () => {
+    const admin = new Kafka({ brokers: [...place.connection.brokers], logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const name = `${place.connection.prefix}crowd-rules`;
+    await admin.createTopics({ topics: [{ topic: name, numPartitions: 2 }] });
+    const subscribe = () =>
+      bus.subscribe({
+        topics: ['crowd-rules'],
+        group: 'g',
+        start: { from: 'earliest' },
+        onBatch: async () => undefined,
+        onError: () => undefined,
+      });
+    await assert.rejects(subscribe(), { code: 'set_up', message: /must have 1 partitions, not 2/ });
+    await admin.deleteTopics({ topics: [name] });
+    await admin.createTopics({ topics: [{ topic: name, numPartitions: 1 }] });
+    await assert.rejects(subscribe(), { code: 'set_up', message: /cleanup\.policy compact, not delete/ });
+    await admin.disconnect();
+  });
+});
