@@ -8,7 +8,7 @@ import { openEmbeddedEventBus } from './embedded/embedded-event-bus.js';
 import { startHeartbeat } from './heartbeat.js';
 import { TOPICS } from './topics.js';
 
-it('the heartbeat reaches every partition, at once and again, until it is stopped', async () => {
+it('the heartbeat reaches every partition, at once and again, unless it may not, until it is stopped', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'quanren-heartbeat-'));
   const bus = openEmbeddedEventBus(folder);
   let sentAtMs = 0;
@@ -27,8 +27,17 @@ it('the heartbeat reaches every partition, at once and again, until it is stoppe
     },
     onError: assert.ifError,
   });
-  const stop = startHeartbeat(bus, { now, everyMs: 20, onError: assert.ifError });
+  let mayBeat = true;
+  const stop = startHeartbeat(bus, { now, everyMs: 20, mayBeat: () => mayBeat, onError: assert.ifError });
   await delay(200);
+  mayBeat = false;
+  await delay(20);
+  const held = sentAtMs;
+  await delay(60);
+  assert.equal(sentAtMs, held);
+  mayBeat = true;
+  await delay(60);
+  assert.ok(sentAtMs > held);
   await stop();
   const sent = sentAtMs;
   assert.ok(sent >= 2, `${sent} beats`);

@@ -26,6 +26,9 @@ const PAGE = 1_000;
  * runs wait; then at the next start.
  */
 const DELETION_PAUSES_MS = [1_000, 10_000];
+/** Between tries to tell of changes that the store has already. */
+const FIRST_TELLING_PAUSE_MS = 100;
+const LONGEST_TELLING_PAUSE_MS = 2_000;
 
 class Stopping extends Error {}
 
@@ -34,11 +37,16 @@ export class CrowdRuns implements RunService {
   readonly #tools: RunTools;
   readonly #stop = new AbortController();
   #last: Promise<void> = Promise.resolve();
+  /** The bus did not take what the store has already. */
+  #isRefused = false;
+  /** Runs go on that an earlier process may have ended between writing and telling. */
+  #isResuming = false;
 
   constructor(options: CrowdRunsOptions) {
     this.#options = options;
     this.#tools = {
       ...options,
+      bus: { publish: (topic, messages) => this.#tell(() => options.bus.publish(topic, messages)) },
       onStep: (step) => {
         options.onStep?.(step);
         if (this.#stop.signal.aborted) throw new Stopping();
@@ -49,9 +57,14 @@ export class CrowdRuns implements RunService {
   /** Executes what an earlier process left unfinished. Call it once, before the first `start`. */
   async resume(): Promise<void> {
     const batches = new Map<string, CrowdRun[]>();
-    for (const run of await this.#options.catalog.runs.unfinished())
-      batches.set(run.batchId, [...(batches.get(run.batchId) ?? []), run]);
+    const unfinished = await this.#options.catalog.runs.unfinished();
+    for (const run of unfinished) batches.set(run.batchId, [...(batches.get(run.batchId) ?? []), run]);
     for (const batch of batches.values()) this.#enqueue(batch);
+    // A run that has a change time may have written.
+    this.#isResuming = unfinished.some(({ changeTimeMs }) => changeTimeMs !== null);
+    void this.#last.then(() => {
+      this.#isResuming = false;
+    });
   }
 
   /**
@@ -85,6 +98,11 @@ export class CrowdRuns implements RunService {
     return run;
   }
 
+  /** Whether the store may have changes that nobody was told of: no heartbeat may vouch for caches until they are told. */
+  get isBehind(): boolean {
+    return this.#isRefused || this.#isResuming;
+  }
+
   /** Resolves when every run that was started or resumed so far has ended, or is left to the next start. */
   settled(): Promise<void> {
     return this.#last;
@@ -94,6 +112,27 @@ export class CrowdRuns implements RunService {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#last;
+  }
+
+  /**
+   * What the store has must be told, however long the bus is away: a run that gave up here would leave caches with the
+   * old answers.
+   */
+  async #tell(publish: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stop;
+    for (let pauseMs = FIRST_TELLING_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_TELLING_PAUSE_MS)) {
+      try {
+        await publish();
+        this.#isRefused = false;
+        return;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        this.#isRefused = true;
+        this.#options.onError(error, []);
+      }
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) throw new Stopping();
+    }
   }
 
   async #activeCrowds(): Promise<string[]> {
@@ -153,4 +192,8 @@ export class CrowdRuns implements RunService {
       return false;
     }
   }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof QuanrenError && error.action === 'retry-later';
 }

@@ -34,6 +34,8 @@ export interface RunPlatformOptions {
   readonly memoryLimitBytes?: number;
   readonly now?: () => number;
   readonly onStep?: (step: string) => void;
+  /** Called before each publish of a run, which fails with what it throws. */
+  readonly beforePublish?: () => void;
 }
 
 /** The database is migrated already. */
@@ -50,7 +52,11 @@ export async function openRunPlatform(options: RunPlatformOptions): Promise<RunP
   const bus = openEmbeddedEventBus(path.join(folder, 'bus'));
   const errors: unknown[] = [];
   const onError = (error: unknown) => errors.push(error);
-  const runs = new CrowdRuns({ catalog, warehouse, store, bus, now, onStep, onError });
+  const publish: EventBus['publish'] = async (topic, messages) => {
+    options.beforePublish?.();
+    await bus.publish(topic, messages);
+  };
+  const runs = new CrowdRuns({ catalog, warehouse, store, bus: { publish }, now, onStep, onError });
   return {
     catalog,
     warehouse,
