@@ -86,6 +86,23 @@ export const SETTINGS = {
     ),
     secret: true,
   },
+  'kafka.brokers': text(
+    'A Kafka of your own, as host:port, host:port …: some of its brokers. Empty: the embedded bus.',
+    '',
+  ),
+  'kafka.prefix': text(
+    'Before the names of topics, groups and transactional ids, so that two platforms can share a Kafka.',
+    '',
+  ),
+  'kafka.tls': flag('Speaks TLS to Kafka.', false),
+  'kafka.caFile': text('The authorities (PEM) that vouch for the brokers. Empty: those of Node.js.', ''),
+  'kafka.user': text('The user that Kafka knows (SASL). Empty: none is shown.', ''),
+  'kafka.password': { ...text('The password of kafka.user.', ''), secret: true },
+  'kafka.mechanism': oneOf('How kafka.user and kafka.password are shown.', [
+    'scram-sha-512',
+    'scram-sha-256',
+    'plain',
+  ]),
   demo: flag('Loads the CDNOW purchases with their tags and crowds on the first start.', true),
   schedule: flag('Runs crowds at the times of their schedule_cron.', true),
   'engines.cacheDir': text(

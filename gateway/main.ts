@@ -10,7 +10,8 @@ import { checkTlsFiles } from '../auth/tls-files.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
-import { openEmbeddedEventBus } from '../events/embedded/embedded-event-bus.js';
+import { readKafkaSettings } from '../events/kafka/kafka-connection.js';
+import { openEventBus } from '../events/open-event-bus.js';
 import { type Gateway, startGateway } from './start-gateway.js';
 
 const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: true }));
@@ -31,7 +32,9 @@ async function run(): Promise<void> {
   const storeFolder = path.join(dataFolder, 'store');
   mkdirSync(storeFolder, { recursive: true });
   const deadLetters = new Map<string, number>();
-  const bus = openEmbeddedEventBus(path.join(dataFolder, 'bus'), {
+  const bus = await openEventBus({
+    kafka: readKafkaSettings(settings),
+    folder: path.join(dataFolder, 'bus'),
     onDeadLetter: (topic, reason) => {
       deadLetters.set(topic, (deadLetters.get(topic) ?? 0) + 1);
       log.error({ topic, reason }, 'A message breaks its schema and was put aside');

@@ -10,6 +10,7 @@ import { checkTlsFiles } from '../auth/tls-files.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { readKafkaSettings } from '../events/kafka/kafka-connection.js';
 import { type Platform, startPlatform } from './platform.js';
 import { readPostgresSettings } from './postgres-settings.js';
 
@@ -78,6 +79,7 @@ async function run(): Promise<void> {
     exportRoot: path.resolve(settings['platform.exportRoot'] || path.join(dataDir, 'exports')),
     zone: settings['time.zone'],
     connections: readPostgresSettings(settings, path.join(dataDir, 'postgres')),
+    kafka: readKafkaSettings(settings),
     host: settings['platform.host'],
     port: settings['platform.port'],
     tls,

@@ -9,8 +9,9 @@ import { openCatalog } from '../catalog/catalog.js';
 import type { CatalogConnections } from '../catalog/embedded-postgres.js';
 import { prepareSchema } from '../catalog/migrate.js';
 import { startOutboxRelay } from '../catalog/outbox-relay.js';
-import { openEmbeddedEventBus } from '../events/embedded/embedded-event-bus.js';
 import { startHeartbeat } from '../events/heartbeat.js';
+import type { KafkaConnection } from '../events/kafka/kafka-connection.js';
+import { openEventBus } from '../events/open-event-bus.js';
 import type { TopicName } from '../events/topics.js';
 import { getZone } from '../rules/index.js';
 import { openEmbeddedMembershipStore } from '../stores/embedded/embedded-membership-store.js';
@@ -29,6 +30,8 @@ export interface PlatformOptions {
   /** An IANA name. */
   readonly zone: string;
   readonly connections: CatalogConnections;
+  /** null: the embedded bus. */
+  readonly kafka: KafkaConnection | null;
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
@@ -71,7 +74,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
     const store = openEmbeddedMembershipStore(path.join(dataDir, 'store'));
     closers.push(() => store.close());
-    const bus = openEmbeddedEventBus(path.join(dataDir, 'bus'));
+    const bus = await openEventBus({ kafka: options.kafka, folder: path.join(dataDir, 'bus') });
     closers.push(() => bus.close());
     const warehouse = await Warehouse.open({
       root: path.join(dataDir, 'warehouse'),
@@ -81,8 +84,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     });
     closers.push(async () => warehouse.close());
 
-    const stopHeartbeat = startHeartbeat(bus, { onError: hear('A heartbeat') });
-    closers.push(stopHeartbeat);
     const relay = startOutboxRelay({
       connection,
       zone,
@@ -104,6 +105,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     });
     closers.push(() => runs.close());
     await runs.resume();
+    const stopHeartbeat = startHeartbeat(bus, {
+      mayBeat: () => !runs.isBehind,
+      onError: hear('A heartbeat'),
+    });
+    closers.push(stopHeartbeat);
     const loads = await startLoadRunner({
       catalog,
       warehouse,
