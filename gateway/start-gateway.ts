@@ -11,6 +11,7 @@ import { QuanrenError } from '../errors/quanren-error.js';
 import type { EventBus } from '../events/event-bus.js';
 import { createRegistry } from './metrics/exposition.js';
 import { startMetricsServer } from './metrics/metrics-server.js';
+import { LagMeter } from './stream/lag-meter.js';
 import { StreamFollower } from './stream/stream-follower.js';
 import type { WorkerOptions } from './supervision/protocol.js';
 import { WorkerPool } from './supervision/worker-pool.js';
@@ -112,6 +113,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await pool.stop(0);
     throw error;
   }
+  const lag = new LagMeter(() => follower.lag());
   const registry = createRegistry(() => ({
     workers: pool.stats,
     departed: pool.departed,
@@ -119,11 +121,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     streamMessages: follower.messages,
     deadLetters: options.deadLetters,
     stalenessSeconds: follower.stalenessMs / 1_000,
+    lagMessages: lag.messages,
     crowds: follower.crowdCounts,
     build: { version: options.version, node: process.versions.node, transport: pool.transportName },
   }));
   let metrics: Awaited<ReturnType<typeof startMetricsServer>> | undefined;
   const stop = async (): Promise<void> => {
+    lag.stop();
     await pool.stop(options.drainWithinMs + STOP_GRACE_MS);
     await follower.close();
     await metrics?.close();

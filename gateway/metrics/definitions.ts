@@ -114,6 +114,11 @@ export const MAIN_METRICS = {
     help: 'Age of the last proof that the stream of changes is followed',
     type: 'gauge',
   },
+  lag: {
+    name: 'quanren_gateway_stream_lag_messages',
+    help: 'Messages of the stream that are published and not yet applied',
+    type: 'gauge',
+  },
   streamMessages: {
     name: 'quanren_gateway_stream_messages_total',
     help: 'Messages of the stream that were applied, by type',

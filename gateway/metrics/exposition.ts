@@ -12,6 +12,8 @@ export interface MetricsSource {
   readonly streamMessages: ReadonlyMap<string, number>;
   readonly deadLetters: ReadonlyMap<string, number>;
   readonly stalenessSeconds: number;
+  /** Undefined where the bus did not say when it was last asked. */
+  readonly lagMessages: number | undefined;
   readonly crowds: ReadonlyMap<string, number>;
   readonly build: Readonly<Record<string, string>>;
 }
@@ -70,6 +72,8 @@ function mainValues(name: keyof typeof MAIN_METRICS, source: MetricsSource): Val
       return byLabel('reason', source.restarts);
     case 'staleness':
       return [{ labels: {}, value: source.stalenessSeconds }];
+    case 'lag':
+      return source.lagMessages === undefined ? [] : [{ labels: {}, value: source.lagMessages }];
     case 'streamMessages':
       return byLabel('type', source.streamMessages);
     case 'deadLetters':

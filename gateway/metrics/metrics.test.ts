@@ -39,6 +39,7 @@ function sourceOf(workers: WorkerStats[], departed = new Float64Array(STATS_SIZE
     streamMessages: new Map(),
     deadLetters: new Map(),
     stalenessSeconds: 1.5,
+    lagMessages: 7,
     crowds: new Map([['active', 8]]),
     build: { version: '1', node: '20', transport: 'uws' },
   };
@@ -71,6 +72,7 @@ test('counters and histograms add up over workers, living and gone; gauges stay 
   has('quanren_gateway_store_concurrency_limit{worker="1"} 100');
   has('quanren_gateway_worker_restarts_total{reason="stuck"} 2');
   has('quanren_gateway_workers 2');
+  has('quanren_gateway_stream_lag_messages 7');
   const sum = /duration_seconds_sum\{endpoint="match"\} (\S+)/.exec(text)?.[1];
   assert.ok(Math.abs(Number(sum) - 3 * (0.0001 + 64 * 0.0002 + 9)) < 1e-9);
 });

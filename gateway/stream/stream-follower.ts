@@ -92,6 +92,12 @@ export class StreamFollower {
     return counts;
   }
 
+  /** Messages that are published and not yet applied. Throws `unavailable` where the bus does not say. */
+  async lag(): Promise<number> {
+    const lags = await Promise.all(this.#subscriptions.map((subscription) => subscription.lag()));
+    return lags.reduce((sum, each) => sum + each, 0);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#subscriptions.map((subscription) => subscription.close()));
   }
