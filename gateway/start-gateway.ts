@@ -92,6 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const follower = new StreamFollower({
     bus,
     now: Date.now,
+    replayMs: 0,
     onStep: (step) => pool.tell(step),
     onError: (error) => log.error({ err: error }, 'The stream of changes cannot be followed just now'),
   });
@@ -136,8 +137,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metrics = await startMetricsServer(registry, options.metricsPort, (error) =>
       log.error({ err: error }, 'The metrics could not be written'),
     );
-    const { loaded } = await follower.start();
-    loaded.catch((error: unknown) => log.error({ err: error }, 'The catalog of crowds could not be loaded'));
+    follower.start().catch((error: unknown) => log.info({ err: error }, 'The stream is no longer followed'));
   } catch (error) {
     await stop();
     throw error;

@@ -21,6 +21,7 @@ import { StreamClock } from './match/stream-clock.js';
 import { WorkerStats } from './metrics/worker-stats.js';
 import { ImmediateReader } from './read/immediate-reader.js';
 import { MembershipReader } from './read/membership-reader.js';
+import { applyStep } from './stream/apply-step.js';
 import {
   BEAT_EVERY_MS,
   type FromWorker,
@@ -128,11 +129,8 @@ class Worker {
   }
 
   apply(step: StreamStep): void {
-    if (step.crowds !== undefined) this.#catalog.apply(step.crowds);
-    if (step.isEverythingChanged === true || step.crowds !== undefined) this.#generations.moveAll();
-    for (const slot of step.slots ?? []) this.#generations.moveSlot(slot);
-    if (step.isCatalogLoaded === true) this.#catalog.isLoaded = true;
-    if (step.asOfMs !== undefined) this.#clock.advance(step.asOfMs, Date.now());
+    const [generations, catalog, clock] = [this.#generations, this.#catalog, this.#clock];
+    applyStep(step, { generations, catalog, clock, shared: undefined }, Date.now());
   }
 
   async drain(): Promise<void> {

@@ -45,6 +45,11 @@ export class ConcurrencyLimit {
     return true;
   }
 
+  /** Gives back the room of `count` rows that need not be asked of the store after all. */
+  giveBack(count: number): void {
+    this.#inFlight -= count;
+  }
+
   /** Gives back the room of `count` rows that were asked together. `hasFailed`: the store refused or did not answer. */
   release(count: number, tookMs: number, hasFailed: boolean, nowMs: number): void {
     const wasUsed = this.#inFlight * 2 >= this.#limit;

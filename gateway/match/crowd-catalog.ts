@@ -22,6 +22,19 @@ export class CrowdCatalog {
     return this.#crowds.get(code);
   }
 
+  /** Takes `crowds` for all there are; returns whether that changes what was known. */
+  load(crowds: readonly CrowdChange[]): boolean {
+    const isSame =
+      this.isLoaded &&
+      crowds.length === this.#crowds.size &&
+      crowds.every(([code, status]) => this.#crowds.get(code)?.status === status);
+    this.isLoaded = true;
+    if (isSame) return false;
+    this.#crowds.clear();
+    this.apply(crowds);
+    return true;
+  }
+
   apply(changes: readonly CrowdChange[]): void {
     for (const [code, status] of changes) {
       if (status === null) this.#crowds.delete(code);

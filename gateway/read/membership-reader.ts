@@ -1,18 +1,20 @@
 /**
- * Misses: reads users from the store and fills the cache.
+ * Misses: reads users from the shared cache, where there is one, and then from the store, and fills the cache.
  *
- * One read per user is under way at a time, and those of one turn of the event loop go to the store together. A request
- * joins a read only if the user's generation is still the one noted when the read was asked for; after a change it gets
- * a read of its own, so that no answer given after a change was applied comes from a read begun before it.
+ * One read per user is under way at a time, and those of one turn of the event loop go together. A request joins a read
+ * only if the user's generation is still the one noted when the read was asked for; after a change it gets a read of its
+ * own, so that no answer given after a change was applied comes from a read begun before it.
  *
- * A second level (a shared cache between this and the store) would be another `MembershipSource`.
+ * Who is found in the shared cache is answered before the store is asked for the others: neither waits for it nor fails
+ * with it.
  */
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
-import type { MembershipStore } from '../../stores/membership-store.js';
+import type { MembershipStore, Memberships } from '../../stores/membership-store.js';
 import type { Generations } from '../cache/generations.js';
 import type { MembershipCache } from '../cache/membership-cache.js';
 import type { CrowdCatalog } from '../match/crowd-catalog.js';
+import type { SharedAnswer, SharedLevel } from './shared-level.js';
 
 export type MembershipSource = Pick<MembershipStore, 'getMany'>;
 
@@ -29,6 +31,7 @@ export interface ReaderCounters {
 
 export interface MembershipReaderOptions {
   readonly source: MembershipSource;
+  readonly shared?: SharedLevel | undefined;
   readonly cache: MembershipCache;
   readonly generations: Generations;
   readonly catalog: CrowdCatalog;
@@ -47,6 +50,12 @@ interface Flight {
   readonly hash: number;
   readonly generation: number;
   readonly waiters: ((outcome: ReadOutcome) => void)[];
+}
+
+/** A user whom the shared cache does not know, and the lease to fill him under where it gave one. */
+interface Miss {
+  readonly flight: Flight;
+  readonly token?: string;
 }
 
 /** Uids in one read of the store. */
@@ -109,15 +118,49 @@ export class MembershipReader {
   }
 
   async #run(batch: readonly Flight[]): Promise<void> {
-    const { source, limit, counters, catalog, deadlineMs, now } = this.#options;
     const startMs = performance.now();
+    const { shared } = this.#options;
+    // Without a second level the store is asked within this turn.
+    if (shared === undefined || shared.trust === null) {
+      await this.#readStore(
+        batch.map((flight) => ({ flight })),
+        startMs,
+      );
+      return;
+    }
+    const answer = await shared.read(batch.map(({ uid }) => uid));
+    const misses = this.#takeKnown(batch, answer);
+    if (misses.length > 0) await this.#readStore(misses, startMs, answer);
+  }
+
+  /** Answers those that the shared cache knows; returns the others. */
+  #takeKnown(batch: readonly Flight[], answer: SharedAnswer | undefined): readonly Miss[] {
+    const { limit, catalog, now } = this.#options;
+    const misses: Miss[] = [];
+    batch.forEach((flight, i) => {
+      const outcome = answer?.outcomes[i];
+      if (outcome?.kind !== 'value') {
+        misses.push(outcome?.kind === 'lease' ? { flight, token: outcome.token } : { flight });
+        return;
+      }
+      limit.giveBack(1);
+      this.#finish(flight, catalog.sortedActive(outcome.codes), now() - outcome.ageMs);
+    });
+    return misses;
+  }
+
+  /** `startMs`: when the flights took off, on `performance.now()`'s clock. */
+  async #readStore(misses: readonly Miss[], startMs: number, answer?: SharedAnswer): Promise<void> {
+    const { source, limit, counters, catalog, deadlineMs, now } = this.#options;
+    const askedMs = performance.now();
     let outcomes: readonly ReadOutcome[];
     let hasFailed = false;
     try {
       const memberships = await source.getMany(
-        batch.map((flight) => flight.uid),
-        { deadlineMs },
+        misses.map(({ flight }) => flight.uid),
+        { deadlineMs: Math.max(1, deadlineMs - Math.round(askedMs - startMs)) },
       );
+      if (answer !== undefined) fillShared(answer, misses, memberships);
       outcomes = memberships.map((crowds) => catalog.sortedActive(crowds.keys()));
     } catch (error) {
       hasFailed = true;
@@ -125,27 +168,40 @@ export class MembershipReader {
         error instanceof QuanrenError
           ? error
           : new QuanrenError('unavailable', 'The store could not be read.', { cause: error });
-      outcomes = batch.map(() => failure);
+      outcomes = misses.map(() => failure);
     }
-    const tookMs = performance.now() - startMs;
-    limit.release(batch.length, tookMs, hasFailed, now());
-    counters.onBatch(batch.length, tookMs);
-    batch.forEach((flight, i) => {
-      this.#finish(flight, outcomes[i] as ReadOutcome);
+    const tookMs = performance.now() - askedMs;
+    limit.release(misses.length, tookMs, hasFailed, now());
+    counters.onBatch(misses.length, tookMs);
+    misses.forEach(({ flight }, i) => {
+      this.#finish(flight, outcomes[i] as ReadOutcome, now());
     });
   }
 
-  #finish(flight: Flight, outcome: ReadOutcome): void {
-    const { cache, generations, counters, now } = this.#options;
+  /** `readAtMs`: epoch milliseconds; the entry's age counts from then. */
+  #finish(flight: Flight, outcome: ReadOutcome, readAtMs: number): void {
+    const { cache, generations, counters } = this.#options;
     if (this.#flights.get(flight.uid) === flight) this.#flights.delete(flight.uid);
     if (!(outcome instanceof QuanrenError)) {
       const { hash, bytes, generation } = flight;
       if (generations.of(hash) !== generation) counters.onGenerationDrop();
-      else if (cache.store(hash, bytes, 0, bytes.length, generation, outcome, now()) !== undefined) {
+      else if (cache.store(hash, bytes, 0, bytes.length, generation, outcome, readAtMs) !== undefined) {
         counters.onFill();
       }
     }
     this.#waiters -= flight.waiters.length;
     for (const done of flight.waiters) done(outcome);
   }
+}
+
+/** Nobody waits for it: a fill that is lost is a miss. */
+function fillShared(
+  answer: SharedAnswer,
+  misses: readonly Miss[],
+  memberships: readonly Memberships[],
+): void {
+  const fills = misses.flatMap(({ flight, token }, i) =>
+    token === undefined ? [] : [{ uid: flight.uid, token, codes: [...(memberships[i]?.keys() ?? [])] }],
+  );
+  if (fills.length > 0) void answer.fill(fills);
 }

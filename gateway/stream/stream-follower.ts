@@ -1,8 +1,10 @@
 /**
  * Follows the topics that the gateway lives by, once for all workers: which users changed, which crowds there are, and
- * until when all of that has been told.
+ * until when all of that has been told. What has changed leaves the shared cache before anyone is told of it.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { QuanrenError } from '../../errors/quanren-error.js';
 import type { EventBus, Message, Subscription } from '../../events/event-bus.js';
 import type { CrowdRuleMessage, MembershipMessage } from '../../events/messages.js';
 import { TOPICS } from '../../events/topics.js';
@@ -10,14 +12,22 @@ import { slotOf } from '../cache/generations.js';
 import { hashUid } from '../cache/uid-hash.js';
 import type { CrowdChange, CrowdStatus } from '../match/crowd-catalog.js';
 import type { StreamStep } from '../supervision/protocol.js';
+import type { SharedCacheGate } from './shared-cache-gate.js';
 
 const MAX_BATCH = 5_000;
+/** Between attempts to reach the bus, which go on for as long as the gateway lives. */
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 5_000;
 
 export interface StreamFollowerOptions {
   readonly bus: EventBus;
   /** Gets each step in order, from the call of `start` on. */
   readonly onStep: (step: StreamStep) => void;
   readonly onError: (error: unknown) => void;
+  /** Keeps the shared cache right, where there is one. */
+  readonly gate?: SharedCacheGate | undefined;
+  /** Changes of so long ago are told too: what was read before the start may live that long. 0: from the start on. */
+  readonly replayMs: number;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -28,58 +38,68 @@ export class StreamFollower {
   /** By partition of membership-changes, when the last heartbeat that came was sent. */
   readonly #heartbeats = new Map<number, number>();
   readonly #subscriptions: Subscription[] = [];
+  readonly #closing = new AbortController();
   readonly messages = new Map<string, number>();
-  #isCatalogLoaded = false;
+  #hasTold = false;
+  #isLoaded = false;
   #asOfMs = Number.NEGATIVE_INFINITY;
+  /** The oldest of the newest heartbeats of all partitions. */
+  #heartbeatMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: StreamFollowerOptions) {
     this.#options = options;
   }
 
   /**
-   * Resolves when both topics are followed: every change from then on will be told. `loaded` resolves when the catalog
-   * is complete, and rejects when the bus is closed before.
+   * Resolves when both topics are followed to what was in them, and the catalog is complete; a bus that cannot be reached
+   * is tried again. Rejects when it is closed before.
    */
-  async start(): Promise<{ readonly loaded: Promise<void> }> {
-    const { bus, onError, now } = this.#options;
+  async start(): Promise<void> {
+    const { bus, gate, now, onError, replayMs } = this.#options;
     // A group of its own: every gateway gets every message.
     const group = `gateway-${randomUUID()}`;
     const common = { group, onError, maxBatch: MAX_BATCH };
-    const changes = await bus.subscribe({
-      ...common,
-      topics: ['membership-changes'],
-      start: { from: 'latest' },
-      onBatch: async (messages) => this.#onMemberships(messages),
+    await gate?.warm();
+    const changes = await this.#subscribe(() =>
+      bus.subscribe({
+        ...common,
+        topics: ['membership-changes'],
+        start: replayMs > 0 ? { from: 'time', timestampMs: now() - replayMs } : { from: 'latest' },
+        onBatch: (messages) => this.#onMemberships(messages),
+      }),
+    );
+    const crowds = await this.#subscribe(() =>
+      bus.subscribe({
+        ...common,
+        topics: ['crowd-rules'],
+        start: { from: 'earliest' },
+        onBatch: async (messages) => this.#onCrowds(messages),
+      }),
+    );
+    const askedAtMs = await this.#insist(async () => {
+      const askedMs = now();
+      await Promise.all([changes.caughtUp(), crowds.caughtUp()]);
+      return askedMs;
     });
-    this.#subscriptions.push(changes);
-    const crowds = await bus.subscribe({
-      ...common,
-      topics: ['crowd-rules'],
-      start: { from: 'earliest' },
-      onBatch: async (messages) => this.#onCrowds(messages),
-    });
-    this.#subscriptions.push(crowds);
-    const askedAtMs = now();
-    const loaded = Promise.all([changes.caughtUp(), crowds.caughtUp()]).then(() => {
-      this.#isCatalogLoaded = true;
-      this.#asOfMs = Math.max(this.#asOfMs, askedAtMs);
-      this.#options.onStep({ isCatalogLoaded: true, asOfMs: this.#asOfMs });
-    });
-    return { loaded };
+    this.#isLoaded = true;
+    this.#asOfMs = Math.max(this.#asOfMs, askedAtMs);
+    this.#tell({ catalog: [...this.#crowds], asOfMs: this.#asOfMs });
   }
 
   /** All that was told so far, in one step. */
   snapshot(): StreamStep {
-    return {
-      crowds: [...this.#crowds],
-      isCatalogLoaded: this.#isCatalogLoaded,
-      ...(Number.isFinite(this.#asOfMs) ? { asOfMs: this.#asOfMs } : {}),
-    };
+    const trust = this.#options.gate?.trust ?? null;
+    return this.#isLoaded ? { catalog: [...this.#crowds], asOfMs: this.#asOfMs, trust } : { trust };
   }
 
-  /** Infinite before the first proof of life. */
+  /** Whether workers were told of any change: one that starts now was not, and must know nothing of before. */
+  get hasTold(): boolean {
+    return this.#hasTold;
+  }
+
+  /** Infinite before the stream was first caught up with. */
   get stalenessMs(): number {
-    return this.#options.now() - this.#asOfMs;
+    return this.#isLoaded ? this.#options.now() - this.#asOfMs : Number.POSITIVE_INFINITY;
   }
 
   /** How many crowds are known, by status. */
@@ -99,40 +119,73 @@ export class StreamFollower {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort(new QuanrenError('unavailable', 'The stream is no longer followed.'));
     await Promise.all(this.#subscriptions.map((subscription) => subscription.close()));
+  }
+
+  async #subscribe(attempt: () => Promise<Subscription>): Promise<Subscription> {
+    const subscription = await this.#insist(attempt);
+    if (this.#closing.signal.aborted) await subscription.close();
+    this.#closing.signal.throwIfAborted();
+    this.#subscriptions.push(subscription);
+    return subscription;
+  }
+
+  async #insist<T>(attempt: () => Promise<T>): Promise<T> {
+    const { signal } = this.#closing;
+    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)) {
+      try {
+        return await attempt();
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#options.onError(error);
+      }
+      await sleep(retryMs, undefined, { signal });
+    }
+  }
+
+  #tell(step: StreamStep): void {
+    this.#hasTold = true;
+    this.#options.onStep(step);
   }
 
   #count(type: string): void {
     this.messages.set(type, (this.messages.get(type) ?? 0) + 1);
   }
 
-  #onMemberships(messages: readonly Message[]): void {
-    const slots: number[] = [];
+  async #onMemberships(messages: readonly Message[]): Promise<void> {
+    const { gate } = this.#options;
+    const uids = new Set<string>();
     let isEverythingChanged = false;
-    for (const { partition, value } of messages) {
+    for (const { value } of messages) {
       const message = value as MembershipMessage;
       this.#count(message.type);
-      switch (message.type) {
-        case 'membership-changed':
-          slots.push(slotOf(hashUid(message.uid)));
-          break;
-        case 'crowd-refreshed':
-          isEverythingChanged = true;
-          break;
-        case 'heartbeat':
-          this.#heartbeats.set(partition, message.sentAtMs);
-          break;
-      }
+      if (message.type === 'membership-changed') uids.add(message.uid);
+      else if (message.type === 'crowd-refreshed') isEverythingChanged = true;
     }
-    // Heartbeats count only once their whole batch is told: it holds what came before them.
-    if (this.#heartbeats.size === TOPICS['membership-changes'].partitions) {
-      this.#asOfMs = Math.max(this.#asOfMs, Math.min(...this.#heartbeats.values()));
+    // Before the step: a worker that has taken it must not find in the shared cache what was there before.
+    if (gate !== undefined) {
+      if (isEverythingChanged) await gate.forgetEverything();
+      else if (uids.size > 0) await gate.forget([...uids]);
     }
-    this.#options.onStep({
-      slots: Int32Array.from(slots),
+    this.#noteHeartbeats(messages);
+    this.#tell({
+      slots: Int32Array.from(uids, (uid) => slotOf(hashUid(uid))),
       isEverythingChanged,
-      ...(Number.isFinite(this.#asOfMs) ? { asOfMs: this.#asOfMs } : {}),
+      ...(this.#isLoaded ? { asOfMs: this.#asOfMs } : {}),
     });
+    if (this.#isLoaded) gate?.replayed(this.#heartbeatMs);
+  }
+
+  /** They count only once their whole batch is told: it holds what came before them. */
+  #noteHeartbeats(messages: readonly Message[]): void {
+    for (const { partition, value } of messages) {
+      const message = value as MembershipMessage;
+      if (message.type === 'heartbeat') this.#heartbeats.set(partition, message.sentAtMs);
+    }
+    if (this.#heartbeats.size < TOPICS['membership-changes'].partitions) return;
+    this.#heartbeatMs = Math.min(...this.#heartbeats.values());
+    this.#asOfMs = Math.max(this.#asOfMs, this.#heartbeatMs);
   }
 
   #onCrowds(messages: readonly Message[]): void {
@@ -146,6 +199,7 @@ export class StreamFollower {
       else this.#crowds.set(key, status);
       changes.push([key, status]);
     }
-    if (changes.length > 0) this.#options.onStep({ crowds: changes });
+    // Until the catalog is complete what comes is history, and no worker goes by it.
+    if (this.#isLoaded && changes.length > 0) this.#tell({ crowds: changes });
   }
 }

@@ -1,4 +1,5 @@
 /** What the main process and its workers tell each other. Messages of one direction keep their order. */
+import type { Trust } from '../cache/shared-cache.js';
 import type { CrowdChange } from '../match/crowd-catalog.js';
 
 /** Everything a worker needs; it reads no settings. */
@@ -29,8 +30,12 @@ export interface StreamStep {
   readonly slots?: Int32Array;
   /** Forget everything. */
   readonly isEverythingChanged?: boolean;
+  /** The whole catalog, in place of what was known of it. */
+  readonly catalog?: readonly CrowdChange[];
+  /** What changed in it. */
   readonly crowds?: readonly CrowdChange[];
-  readonly isCatalogLoaded?: boolean;
+  /** What to believe of the shared cache from now on; null: nothing. */
+  readonly trust?: Trust | null;
   /** Everything that was published before this time has been told (epoch ms). */
   readonly asOfMs?: number;
 }

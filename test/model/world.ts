@@ -1,0 +1,446 @@
+/**
+ * One schedule of the model: two or three gateways over a store, a shared cache and a bus, where everything that takes time
+ * is a choice of the seed: when the store looks and when its answer comes, when a command reaches the cache, when a message
+ * is delivered, when a worker takes a step, when a turn of the event loop ends; and what goes wrong in between.
+ *
+ * What must hold for every answer of every worker (design, section 6):
+ *
+ * 1. **No stale fill outlives an invalidation.** Once a worker was told of a change, none of its answers that are asked for from
+ *    then on is older than that change, from whichever level it comes. So once every gateway has consumed a change, none gives
+ *    the old answer.
+ * 2. **Fresh is fresh.** An answer that is said to be fresh was true within the last `staleAfterMs`; one that is said to be
+ *    stale was true at `asOf` or later. A change counts from when it was published.
+ * 3. **It heals.** When the faults are over and everything is delivered, every worker gives the newest answer, fresh, and
+ *    the shared cache is trusted again.
+ */
+import { TOPICS } from '../../events/topics.js';
+import type { MembershipSource } from '../../gateway/read/membership-reader.js';
+import { Random } from '../differential/random.js';
+import type { Mutation } from './mutations.js';
+import { SimulatedBus } from './simulated-bus.js';
+import {
+  L2_TTL_MS,
+  SimulatedGateway,
+  SKEW_MS,
+  STALE_AFTER_MS,
+  STORE_DEADLINE_MS,
+} from './simulated-gateway.js';
+import { SimulatedConnection, SimulatedServer } from './simulated-redis.js';
+
+const USERS = ['u0', 'u1'];
+const STEPS = 70;
+const REDIS_TIMEOUT_MS = 50;
+/** Every version of a user's crowds is another crowd, of this many. */
+const CROWDS = 7;
+const HEALING_ROUNDS = 400;
+const PARTITIONS = TOPICS['membership-changes'].partitions;
+
+export interface Counts {
+  answers: number;
+  stale: number;
+  errors: number;
+  known: number;
+  fills: number;
+  refusedFills: number;
+  shut: number;
+  faults: number;
+}
+
+export const noCounts = (): Counts => ({
+  ...{ answers: 0, stale: 0, errors: 0, known: 0, fills: 0, refusedFills: 0, shut: 0, faults: 0 },
+});
+
+interface Version {
+  /** Milliseconds when its message was published. */
+  publishedAtMs: number;
+}
+
+type Fault =
+  | 'restart the cache'
+  | 'fail over'
+  | 'lose the cache'
+  | 'cut a connection'
+  | 'set the clock back'
+  | 'restart a gateway'
+  | 'restart a worker'
+  | 'fail a read'
+  | 'repeat messages'
+  | 'pass time';
+
+const FAULTS: readonly Fault[] = [
+  'restart the cache',
+  'fail over',
+  'lose the cache',
+  'cut a connection',
+  'set the clock back',
+  'restart a gateway',
+  'restart a worker',
+  'fail a read',
+  'repeat messages',
+  'pass time',
+];
+
+interface StoreRead {
+  readonly look: () => void;
+  readonly fail: () => void;
+  readonly deadlineMs: number;
+  answer: (() => void) | undefined;
+}
+
+/** All microtasks run; schedules that wait at the same time share the turn. */
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+export class World {
+  readonly #random: Random;
+  readonly #seed: number;
+  readonly #mutation: Mutation;
+  readonly #counts: Counts;
+  readonly #bus = new SimulatedBus(() => this.#timeMs);
+  readonly #versions: Version[][] = USERS.map(() => [{ publishedAtMs: 0 }]);
+  readonly #gateways: SimulatedGateway[] = [];
+  /** Of all processes, those that are gone too: what they sent may still arrive. */
+  readonly #connections: SimulatedConnection[] = [];
+  readonly #turns: (() => void)[] = [];
+  readonly #publications: (() => void)[] = [];
+  readonly #storeReads = new Set<StoreRead>();
+  readonly #faults: readonly Fault[];
+  #timeMs = 1_000_000;
+  #servers = 0;
+  #tokens = 0;
+  #server: SimulatedServer;
+  #dump: SimulatedServer['entries'] = new Map();
+  #wrong: string | undefined;
+
+  constructor(seed: number, mutation: Mutation, counts: Counts) {
+    this.#seed = seed;
+    this.#random = new Random(seed);
+    this.#mutation = mutation;
+    this.#counts = counts;
+    // Each schedule has some of the faults: all at once hide each other.
+    this.#faults = FAULTS.filter(() => this.#random.chance(0.4));
+    this.#server = this.#makeServer();
+  }
+
+  /** Returns what went wrong; undefined for nothing. */
+  async run(): Promise<string | undefined> {
+    for (let crowd = 0; crowd < CROWDS; crowd++) {
+      const crowdCode = `c${crowd}`;
+      const rule = { crowdCode, status: 'active', ruleVersion: 1, rule: '{}' };
+      this.#bus.append('crowd-rules', crowdCode, rule, []);
+    }
+    const gateways = this.#random.chance(0.2) ? 3 : 2;
+    for (let i = 0; i < gateways; i++) this.#gateways.push(this.#makeGateway());
+    // Most schedules begin when all is well.
+    if (this.#random.chance(0.8)) {
+      this.#beat();
+      await this.#calm(40);
+    }
+    for (let step = 0; step < STEPS && this.#wrong === undefined; step++) {
+      this.#act();
+      await settle();
+    }
+    if (this.#wrong === undefined && this.#random.chance(0.1)) await this.#heal();
+    for (const gateway of this.#gateways) gateway.end();
+    return this.#wrong;
+  }
+
+  #fail(what: string): void {
+    this.#wrong ??= `seed ${this.#seed}: ${what}`;
+  }
+
+  #act(): void {
+    const random = this.#random;
+    const dice = random.int(100);
+    if (dice < 14) this.#ask();
+    else if (dice < 19) this.#change();
+    else if (dice < 21) this.#beat();
+    else if (dice < 25) this.#timeMs += random.int(random.chance(0.3) ? 400 : 40);
+    else if (dice < 27) void random.pick(this.#gateways).gate.check();
+    else if (dice < 31 && this.#faults.length > 0) this.#breakSomething(random.pick(this.#faults));
+    else this.#proceed();
+    this.#expire();
+  }
+
+  /** One thing that is under way goes on. */
+  #proceed(): void {
+    const random = this.#random;
+    const choices: (() => void)[] = [];
+    for (const connection of this.#connections) {
+      if (connection.isBusy) choices.push(() => connection.step());
+      if (connection.server !== this.#server && this.#server.isUp && random.chance(0.3))
+        choices.push(() => connection.reconnect(this.#server));
+    }
+    for (const gateway of this.#gateways) {
+      for (const subscription of gateway.subscriptions)
+        if (subscription.hasMore) choices.push(() => subscription.deliver(random));
+      for (const worker of gateway.workers)
+        if (worker.queue.length > 0) choices.push(() => worker.takeStep());
+    }
+    for (const read of this.#storeReads) choices.push(read.answer ?? read.look);
+    for (const list of [this.#turns, this.#publications]) {
+      if (list.length > 0) choices.push(() => list.splice(random.int(list.length), 1)[0]?.());
+    }
+    if (choices.length > 0) random.pick(choices)();
+  }
+
+  #ask(): void {
+    const random = this.#random;
+    const worker = random.pick(random.pick(this.#gateways).workers);
+    const user = this.#pickUser();
+    const told = worker.versions[user] as number;
+    worker.ask(USERS[user] as string, (body) => this.#judge(user, told, body));
+  }
+
+  /** Mostly the first: what meets at one user is what this is about. */
+  #pickUser(): number {
+    return this.#random.chance(0.8) ? 0 : 1;
+  }
+
+  /** `told`: the newest version that the worker had been told of when it was asked. */
+  #judge(user: number, told: number, body: string | undefined): void {
+    if (body === undefined) {
+      this.#counts.errors += 1;
+      return;
+    }
+    this.#counts.answers += 1;
+    const versions = this.#versions[user] as Version[];
+    const crowd = /"c(\d)"/.exec(body)?.[1];
+    const matches = (version: number) =>
+      crowd === undefined ? version === 0 : version > 0 && (version - 1) % CROWDS === Number(crowd);
+    let version = versions.length - 1;
+    while (version >= 0 && !matches(version)) version -= 1;
+    const said = `${USERS[user]} was answered with version ${version} of ${versions.length - 1}`;
+    if (version < told) this.#fail(`${said} after version ${told} was told`);
+    const supersededAtMs = versions
+      .slice(version + 1)
+      .reduce((first, { publishedAtMs }) => Math.min(first, publishedAtMs), Number.POSITIVE_INFINITY);
+    const asOf = /"asOf":"([^"]+)"/.exec(body)?.[1];
+    if (asOf !== undefined) this.#counts.stale += 1;
+    const trueSinceMs = asOf === undefined ? this.#timeMs - STALE_AFTER_MS : Date.parse(asOf);
+    if (supersededAtMs < trueSinceMs)
+      this.#fail(
+        `${said}, said to be ${asOf === undefined ? 'fresh' : `true at ${trueSinceMs}`} at ${this.#timeMs}, not true since ${supersededAtMs}`,
+      );
+  }
+
+  /** In the store, and later on the bus: one user by a message of his own, or everyone by a refreshed crowd. */
+  #change(): void {
+    const random = this.#random;
+    const isRefresh = random.chance(0.15);
+    const users = isRefresh ? USERS.map((_, user) => user) : [this.#pickUser()];
+    const told = USERS.map(() => 0);
+    for (const user of users) {
+      const versions = this.#versions[user] as Version[];
+      versions.push({ publishedAtMs: Number.POSITIVE_INFINITY });
+      told[user] = versions.length - 1;
+    }
+    this.#publications.push(() => {
+      for (const user of users) {
+        const version = this.#versions[user]?.[told[user] as number];
+        if (version !== undefined) version.publishedAtMs = this.#timeMs;
+      }
+      const message = { crowdCode: 'c0', changeTimeMs: this.#timeMs };
+      if (isRefresh)
+        this.#bus.append('membership-changes', 'c0', { type: 'crowd-refreshed', ...message }, told);
+      else {
+        const uid = USERS[users[0] as number] as string;
+        this.#bus.append(
+          'membership-changes',
+          uid,
+          { type: 'membership-changed', uid, kind: 'enter', ...message },
+          told,
+        );
+      }
+    });
+  }
+
+  #beat(): void {
+    const value = { type: 'heartbeat', sentAtMs: this.#timeMs };
+    this.#publications.push(() => {
+      for (let partition = 0; partition < PARTITIONS; partition++)
+        this.#bus.append('membership-changes', 'heartbeat', value, [], partition);
+    });
+  }
+
+  #breakSomething(fault: Fault): void {
+    const random = this.#random;
+    this.#counts.faults += 1;
+    switch (fault) {
+      case 'restart the cache':
+      case 'fail over': {
+        if (random.chance(0.5)) {
+          // A dump, or a replica, that is so old when it is needed.
+          this.#dump = new Map(this.#server.entries);
+          return;
+        }
+        // Of a fail-over the old server may not know, and who is connected to it neither.
+        this.#server.isUp = fault === 'fail over' && random.chance(0.7);
+        this.#server = this.#makeServer(random.chance(0.2) ? new Map() : this.#dump);
+        return;
+      }
+      case 'lose the cache':
+        this.#server.entries.clear();
+        return;
+      case 'cut a connection':
+        random.pick(this.#connections).breakOff();
+        return;
+      case 'set the clock back':
+        this.#server.offsetMs = -random.int(SKEW_MS / 2);
+        return;
+      case 'restart a gateway': {
+        const place = random.int(this.#gateways.length);
+        (this.#gateways[place] as SimulatedGateway).end();
+        this.#gateways[place] = this.#makeGateway();
+        return;
+      }
+      case 'restart a worker':
+        random.pick(this.#gateways).replaceWorker(random.int(2)).end();
+        return;
+      case 'fail a read': {
+        const reads = [...this.#storeReads];
+        if (reads.length > 0) random.pick(reads).fail();
+        return;
+      }
+      case 'repeat messages':
+        for (const subscription of random.pick(this.#gateways).subscriptions) subscription.rewind(random);
+        return;
+      case 'pass time':
+        this.#timeMs += random.int(L2_TTL_MS);
+    }
+  }
+
+  #expire(): void {
+    for (const connection of this.#connections) connection.expire(this.#timeMs);
+    for (const read of this.#storeReads) if (read.deadlineMs <= this.#timeMs) read.fail();
+  }
+
+  /** Everything that is under way comes to its end, with no new fault; at most so many rounds. */
+  async #calm(rounds: number): Promise<void> {
+    for (let i = 0; i < rounds; i++) {
+      for (const connection of this.#connections) {
+        if (connection.server !== this.#server) connection.reconnect(this.#server);
+        while (connection.isBusy) connection.step();
+      }
+      for (const run of [...this.#turns.splice(0), ...this.#publications.splice(0)]) run();
+      for (const read of this.#storeReads) (read.answer ?? read.look)();
+      for (const { subscriptions, workers } of this.#gateways) {
+        for (const subscription of subscriptions)
+          if (subscription.hasMore) subscription.deliver(this.#random, true);
+        for (const worker of workers) while (worker.queue.length > 0) worker.takeStep();
+      }
+      await settle();
+      if (!this.#isBusy()) return;
+    }
+  }
+
+  #isBusy(): boolean {
+    return (
+      this.#turns.length + this.#publications.length + this.#storeReads.size > 0 ||
+      this.#connections.some(({ isBusy }) => isBusy) ||
+      this.#gateways.some(
+        ({ subscriptions, workers }) =>
+          subscriptions.length < 2 ||
+          subscriptions.some(({ hasMore }) => hasMore) ||
+          workers.some(({ queue }) => queue.length > 0),
+      )
+    );
+  }
+
+  async #heal(): Promise<void> {
+    this.#server.offsetMs = 0;
+    await this.#calm(HEALING_ROUNDS);
+    this.#timeMs += 2 * SKEW_MS;
+    this.#beat();
+    await this.#calm(HEALING_ROUNDS);
+    for (const { gate } of this.#gateways) void gate.check();
+    await this.#calm(HEALING_ROUNDS);
+    for (const { gate } of this.#gateways) void gate.check();
+    await this.#calm(HEALING_ROUNDS);
+    let answered = 0;
+    const workers = this.#gateways.flatMap((gateway) => gateway.workers);
+    for (const worker of workers) {
+      USERS.forEach((uid, user) => {
+        const newest = (this.#versions[user] as Version[]).length - 1;
+        worker.ask(uid, (body) => {
+          answered += 1;
+          this.#judge(user, newest, body);
+          if (body?.includes('"fresh"') !== true) this.#fail(`${uid} is answered with ${body} in the end`);
+        });
+      });
+    }
+    await this.#calm(HEALING_ROUNDS);
+    if (answered < workers.length * USERS.length) this.#fail('there are answers that never came');
+    for (const { gate } of this.#gateways)
+      if (gate.state !== 'open') this.#fail(`the shared cache is ${gate.state} in the end`);
+  }
+
+  #makeServer(entries?: SimulatedServer['entries']): SimulatedServer {
+    this.#servers += 1;
+    const bugs = this.#mutation;
+    const options = { ttlMs: L2_TTL_MS, now: () => this.#timeMs, bugs };
+    const offsetMs = this.#random.chance(0.5) ? 0 : this.#random.between(-SKEW_MS / 2, SKEW_MS / 2);
+    return new SimulatedServer(`server ${this.#servers}`, options, entries, offsetMs);
+  }
+
+  #connect(): SimulatedConnection {
+    const connection = new SimulatedConnection(this.#server, {
+      newToken: () => {
+        this.#tokens += 1;
+        return `token ${this.#tokens}`;
+      },
+      now: () => this.#timeMs,
+      timeoutMs: REDIS_TIMEOUT_MS,
+      bugs: this.#mutation,
+      onFill: (wasKept) => {
+        this.#counts[wasKept ? 'fills' : 'refusedFills'] += 1;
+      },
+    });
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  #makeGateway(): SimulatedGateway {
+    const around = {
+      mutation: this.#mutation,
+      now: () => this.#timeMs,
+      random: () => this.#random.next() / 2 ** 32,
+      source: this.#source,
+      connect: () => this.#connect(),
+      later: (run: () => void) => this.#turns.push(run),
+      onKnown: (count: number) => {
+        this.#counts.known += count;
+      },
+      onShut: () => {
+        this.#counts.shut += 1;
+      },
+    };
+    return new SimulatedGateway(around, this.#bus, USERS.length);
+  }
+
+  readonly #source: MembershipSource = {
+    getMany: (uids) =>
+      new Promise((resolve, reject) => {
+        const read: StoreRead = {
+          look: () => {
+            const rows = uids.map((uid) => this.#crowdsOf(USERS.indexOf(uid)));
+            read.answer = () => {
+              this.#storeReads.delete(read);
+              resolve(rows);
+            };
+          },
+          fail: () => {
+            this.#storeReads.delete(read);
+            reject(new Error('the store has failed'));
+          },
+          deadlineMs: this.#timeMs + STORE_DEADLINE_MS,
+          answer: undefined,
+        };
+        this.#storeReads.add(read);
+      }),
+  };
+
+  #crowdsOf(user: number): Map<string, number> {
+    const version = (this.#versions[user] as Version[]).length - 1;
+    return new Map(version === 0 ? [] : [[`c${(version - 1) % CROWDS}`, 1]]);
+  }
+}
