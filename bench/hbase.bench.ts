@@ -57,7 +57,7 @@ const median = (of: readonly number[]) => of.toSorted((a, b) => a - b)[of.length
 
 try {
   const client = hbase.connect();
-  const store = await openHBaseMembershipStore({ client });
+  const store = openHBaseMembershipStore({ client });
   const nowMs = Date.now();
   const startedMs = performance.now();
   let changes = [];

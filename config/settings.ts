@@ -103,6 +103,18 @@ export const SETTINGS = {
     'scram-sha-256',
     'plain',
   ]),
+  'hbase.nodes': text(
+    'Masters or region servers of the HBase that holds the memberships: host:port,host:port… Empty: the embedded store.',
+    '',
+  ),
+  'hbase.user': text('The name that HBase is told, without a proof of it.', 'quanren'),
+  'hbase.tls': flag('HBase speaks TLS; its certificates must be valid for the names of its servers.', false),
+  'hbase.caFile': text(
+    'The authorities (PEM) that HBase’s certificates are believed from. Empty: those that Node trusts.',
+    '',
+  ),
+  'hbase.certFile': text('The certificate (PEM) that is shown to HBase. Empty: none.', ''),
+  'hbase.keyFile': text('The private key (PEM) of hbase.certFile.', ''),
   demo: flag('Loads the CDNOW purchases with their tags and crowds on the first start.', true),
   schedule: flag('Runs crowds at the times of their schedule_cron.', true),
   'engines.cacheDir': text(

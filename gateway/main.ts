@@ -2,7 +2,6 @@
  * Runs the match gateway: `node dist/gateway/main.js`, with the settings of config/settings.ts. Says to the process that
  * started it `{progress}` of what to know, then `{ready}` or `{failed}`; SIGTERM stops it, within gateway.drainMs.
  */
-import { mkdirSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import path from 'node:path';
 import { pino } from 'pino';
@@ -12,6 +11,7 @@ import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { readKafkaSettings } from '../events/kafka/kafka-connection.js';
 import { openEventBus } from '../events/open-event-bus.js';
+import { locateStores } from '../stores/store-location.js';
 import { type Gateway, startGateway } from './start-gateway.js';
 
 const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: true }));
@@ -29,8 +29,7 @@ function tell(
 async function run(): Promise<void> {
   const settings = loadSettings(process.env);
   const dataFolder = path.resolve(settings['data.dir']);
-  const storeFolder = path.join(dataFolder, 'store');
-  mkdirSync(storeFolder, { recursive: true });
+  const stores = locateStores(path.join(dataFolder, 'store'), settings);
   const deadLetters = new Map<string, number>();
   const bus = await openEventBus({
     kafka: readKafkaSettings(settings),
@@ -80,7 +79,7 @@ async function run(): Promise<void> {
       keysMaxAgeSeconds: settings['auth.keysMaxAgeSeconds'],
       apiKeysFile: settings['auth.apiKeysFile'],
     },
-    storeFolder,
+    stores,
     staleAfterMs: settings['gateway.staleAfterMs'],
     cacheEntries: settings['gateway.cacheEntries'],
     cacheTtlMs: settings['gateway.cacheTtlMs'],

@@ -117,6 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const lag = new LagMeter(() => follower.lag());
   const registry = createRegistry(() => ({
     workers: pool.stats,
+    storeServers: pool.storeServers,
     departed: pool.departed,
     restarts: pool.restarts,
     streamMessages: follower.messages,
@@ -154,10 +155,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 function pickWorkerOptions(options: GatewayOptions, port: number): WorkerOptions {
-  const { host, tls, transport, auth, storeFolder } = options;
+  const { host, tls, transport, auth, stores } = options;
   const { staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs } = options;
   return {
-    ...{ host, port, tls, transport, auth, storeFolder },
+    ...{ host, port, tls, transport, auth, stores },
     ...{ staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs },
   };
 }

@@ -8,8 +8,8 @@ import { pino } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { ConcurrencyLimit } from '../stores/concurrency-limit.js';
-import { openEmbeddedMembershipStore } from '../stores/embedded/embedded-membership-store.js';
-import { openEmbeddedRealtimeTagStore } from '../stores/embedded/embedded-realtime-tag-store.js';
+import type { ImmediateMembershipSource } from '../stores/membership-store.js';
+import { openStores, type Stores } from '../stores/open-stores.js';
 import { CrowdSets } from './cache/crowd-sets.js';
 import { Generations } from './cache/generations.js';
 import { MembershipCache } from './cache/membership-cache.js';
@@ -53,6 +53,7 @@ class Worker {
   readonly #limit = new ConcurrencyLimit();
   readonly #clock: StreamClock;
   readonly #cache: MembershipCache;
+  readonly #stores: Stores;
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 });
   #server: ListeningTransport | undefined;
   #isDraining = false;
@@ -60,6 +61,9 @@ class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#clock = new StreamClock(options.staleAfterMs);
+    this.#stores = openStores(options.stores, {
+      onRetry: (cause, rows) => this.#stats.countRetries(cause, rows),
+    });
     this.#cache = new MembershipCache({
       entries: options.cacheEntries,
       maxSetBytes: MAX_SET_BYTES,
@@ -72,7 +76,6 @@ class Worker {
   async start(): Promise<void> {
     const options = this.#options;
     const stats = this.#stats;
-    const source = openEmbeddedMembershipStore(options.storeFolder);
     const shared = {
       cache: this.#cache,
       catalog: this.#catalog,
@@ -92,19 +95,23 @@ class Worker {
       onFill: () => stats.add('fills'),
       onGenerationDrop: () => stats.add('drops'),
     };
-    const reader = new MembershipReader({ ...shared, source, counters, atTurnEnd: setImmediate });
-    const immediateReader = new ImmediateReader({
+    const { memberships, tags } = this.#stores;
+    const reader = new MembershipReader({
       ...shared,
-      source,
+      source: memberships,
       counters,
-      stopwatch: () => performance.now(),
-      diskWaits: () => process.resourceUsage().majorPageFault,
+      atTurnEnd: setImmediate,
     });
-    const service = new MatchService({
-      ...shared,
-      reader,
-      tags: openEmbeddedRealtimeTagStore(options.storeFolder),
-    });
+    const immediateReader = offersImmediateReads(memberships)
+      ? new ImmediateReader({
+          ...shared,
+          source: memberships,
+          counters,
+          stopwatch: () => performance.now(),
+          diskWaits: () => process.resourceUsage().majorPageFault,
+        })
+      : undefined;
+    const service = new MatchService({ ...shared, reader, tags });
     const { transport, warning } = chooseTransport(options.transport);
     this.#server = await transport.listen({
       host: options.host,
@@ -160,8 +167,14 @@ class Worker {
     stats.set('evictions', this.#cache.evictions);
     stats.set('loopLag', this.#loopDelay.max / 1e9);
     this.#loopDelay.reset();
-    send({ kind: 'beat', stats: stats.values });
+    send({ kind: 'beat', stats: stats.values, storeServers: this.#stores.servers() });
   }
+}
+
+function offersImmediateReads(
+  store: Stores['memberships'],
+): store is Stores['memberships'] & ImmediateMembershipSource {
+  return store.getNow !== undefined;
 }
 
 let worker: Worker | undefined;

@@ -11,6 +11,7 @@ import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { readKafkaSettings } from '../events/kafka/kafka-connection.js';
+import { locateStores } from '../stores/store-location.js';
 import { type Platform, startPlatform } from './platform.js';
 import { readPostgresSettings } from './postgres-settings.js';
 
@@ -80,6 +81,7 @@ async function run(): Promise<void> {
     zone: settings['time.zone'],
     connections: readPostgresSettings(settings, path.join(dataDir, 'postgres')),
     kafka: readKafkaSettings(settings),
+    stores: locateStores(path.join(dataDir, 'store'), settings),
     host: settings['platform.host'],
     port: settings['platform.port'],
     tls,

@@ -1,6 +1,6 @@
 /**
  * The platform as one thing: catalog, warehouse, crowd runs, schedule, outbox relay, heartbeats and the API over them.
- * It alone writes the store and the warehouse of its data folder.
+ * It alone writes the warehouse of its data folder and the embedded store.
  */
 import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
@@ -14,7 +14,8 @@ import type { KafkaConnection } from '../events/kafka/kafka-connection.js';
 import { openEventBus } from '../events/open-event-bus.js';
 import type { TopicName } from '../events/topics.js';
 import { getZone } from '../rules/index.js';
-import { openEmbeddedMembershipStore } from '../stores/embedded/embedded-membership-store.js';
+import { openStores } from '../stores/open-stores.js';
+import type { StoreLocation } from '../stores/store-location.js';
 import { startLoadRunner } from './api/loads/load-runner.js';
 import { buildPlatformApp } from './app.js';
 import { loadDemo } from './demo/load-demo.js';
@@ -32,6 +33,7 @@ export interface PlatformOptions {
   readonly connections: CatalogConnections;
   /** null: the embedded bus. */
   readonly kafka: KafkaConnection | null;
+  readonly stores: StoreLocation;
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
@@ -72,8 +74,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const catalog = openCatalog({ connection, zone, onIdleError: hear('An idle connection') });
     closers.push(() => catalog.close());
 
-    const store = openEmbeddedMembershipStore(path.join(dataDir, 'store'));
-    closers.push(() => store.close());
+    const stores = openStores(options.stores);
+    closers.push(() => stores.close());
+    // A store that is away now is prepared by the first run that writes to it.
+    stores.prepare().catch(hear('Preparing the store'));
     const bus = await openEventBus({ kafka: options.kafka, folder: path.join(dataDir, 'bus') });
     closers.push(() => bus.close());
     const warehouse = await Warehouse.open({
@@ -98,7 +102,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const runs = new CrowdRuns({
       catalog,
       warehouse,
-      store,
+      store: stores.memberships,
       bus,
       now: Date.now,
       onError: hear('A crowd run'),

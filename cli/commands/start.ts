@@ -8,6 +8,7 @@ import { checkTlsFiles } from '../../auth/tls-files.js';
 import { environmentName, loadSettings, type Settings } from '../../config/settings.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { readOwnPostgres } from '../../platform/postgres-settings.js';
+import { locateStores } from '../../stores/store-location.js';
 import { refuseHeldFolder } from '../folder-lock.js';
 import { startPlatformStack } from '../platform-stack.js';
 import { checkPort } from '../ports.js';
@@ -97,6 +98,7 @@ function signalled(): Promise<NodeJS.Signals> {
 function checkSettings(settings: Settings): void {
   const own = readOwnPostgres(settings);
   checkPortsDiffer(settings, own === null ? [...PORTS, 'postgres.port'] : PORTS);
+  locateStores(path.resolve(settings['data.dir'], 'store'), settings);
   const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] });
   for (const host of [settings['gateway.host'], settings['platform.host']]) {
     checkExposure({

@@ -33,7 +33,7 @@ export interface FastPathOptions {
   readonly clock: StreamClock;
   readonly stats: WorkerStats;
   /** Where the store can be read at once. */
-  readonly reader?: ImmediateReader;
+  readonly reader?: ImmediateReader | undefined;
 }
 
 export class FastPath {

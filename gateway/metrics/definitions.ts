@@ -5,6 +5,8 @@
  * at a known index, with no label to hash. The main process gives the numbers their names when it is scraped.
  */
 
+import { RETRY_CAUSES } from '../../stores/hbase/client/failures.js';
+
 /** `outcome` of a request. `stale` was answered, and said so. */
 export const OUTCOMES = [
   'ok',
@@ -89,6 +91,9 @@ export const WORKER_METRICS = {
   coalesced: counter('coalesced_reads_total', 'Misses that joined a read already under way'),
   batchSize: histogram('store_batch_size', 'Users in one read of the store', SIZE_BUCKETS),
   readDuration: histogram('store_read_duration_seconds', 'One read of the store', DURATION_BUCKETS),
+  storeRetries: counter('store_retries_total', 'Rows asked for again of HBase, by what had befallen them', {
+    cause: RETRY_CAUSES,
+  }),
   cpu: counter('worker_cpu_seconds_total', 'CPU time of the workers, user and system'),
   inFlight: gauge('requests_in_flight', 'Requests whose reply is still to come'),
   limit: gauge('store_concurrency_limit', 'Users that may be read from the store at once'),
@@ -130,4 +135,24 @@ export const MAIN_METRICS = {
     type: 'counter',
   },
   crowds: { name: 'quanren_gateway_catalog_crowds', help: 'Crowds known, by status', type: 'gauge' },
+  storeServerRows: {
+    name: 'quanren_gateway_store_server_rows_in_flight',
+    help: 'Rows asked of a region server of HBase whose answer is still to come',
+    type: 'gauge',
+  },
+  storeServerLimit: {
+    name: 'quanren_gateway_store_server_row_limit',
+    help: 'How many these may be',
+    type: 'gauge',
+  },
+  storeServerWaiting: {
+    name: 'quanren_gateway_store_server_rows_waiting',
+    help: 'Rows that wait to be asked of it',
+    type: 'gauge',
+  },
+  storeServerAway: {
+    name: 'quanren_gateway_store_server_away',
+    help: '1 while it cannot be reached and is not asked (its breaker is open), else 0',
+    type: 'gauge',
+  },
 } as const;

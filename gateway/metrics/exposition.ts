@@ -1,5 +1,6 @@
 /** Folds the numbers of all workers into one prom-client registry, at the time of a scrape. */
 import { type MetricObject, Registry } from 'prom-client';
+import type { StoreServer } from '../../stores/store-server.js';
 import { MAIN_METRICS, WORKER_METRICS, type WorkerMetric, type WorkerMetricName } from './definitions.js';
 import { eachSeries, STATS_SIZE } from './worker-stats.js';
 
@@ -15,6 +16,8 @@ export interface MetricsSource {
   /** Undefined where the bus did not say when it was last asked. */
   readonly lagMessages: number | undefined;
   readonly crowds: ReadonlyMap<string, number>;
+  /** The servers of the store, as each worker that serves sees them. */
+  readonly storeServers: ReadonlyMap<number, readonly StoreServer[]>;
   readonly build: Readonly<Record<string, string>>;
 }
 
@@ -62,6 +65,17 @@ function byLabel(label: string, counts: ReadonlyMap<string, number>): Value[] {
   return [...counts].map(([value, count]) => ({ labels: { [label]: value }, value: count }));
 }
 
+/** Per worker, told of so many servers at most: a cluster has a region server of ours for each of ten regions. */
+const MAX_STORE_SERVERS = 64;
+
+function byStoreServer(source: MetricsSource, pick: (server: StoreServer) => number): Value[] {
+  return [...source.storeServers].flatMap(([worker, servers]) =>
+    servers
+      .slice(-MAX_STORE_SERVERS)
+      .map((server) => ({ labels: { worker, server: server.name }, value: pick(server) })),
+  );
+}
+
 function mainValues(name: keyof typeof MAIN_METRICS, source: MetricsSource): Value[] {
   switch (name) {
     case 'build':
@@ -80,6 +94,14 @@ function mainValues(name: keyof typeof MAIN_METRICS, source: MetricsSource): Val
       return byLabel('topic', source.deadLetters);
     case 'crowds':
       return byLabel('status', source.crowds);
+    case 'storeServerRows':
+      return byStoreServer(source, ({ rowsInFlight }) => rowsInFlight);
+    case 'storeServerLimit':
+      return byStoreServer(source, ({ rowLimit }) => rowLimit);
+    case 'storeServerWaiting':
+      return byStoreServer(source, ({ rowsWaiting }) => rowsWaiting);
+    case 'storeServerAway':
+      return byStoreServer(source, ({ isAway }) => Number(isAway));
   }
 }
 

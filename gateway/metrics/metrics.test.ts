@@ -41,6 +41,9 @@ function sourceOf(workers: WorkerStats[], departed = new Float64Array(STATS_SIZE
     stalenessSeconds: 1.5,
     lagMessages: 7,
     crowds: new Map([['active', 8]]),
+    storeServers: new Map([
+      [0, [{ name: 'rs1:16020', rowsInFlight: 3, rowLimit: 2_048, rowsWaiting: 7, isAway: true }]],
+    ]),
     build: { version: '1', node: '20', transport: 'uws' },
   };
 }
@@ -50,6 +53,7 @@ test('counters and histograms add up over workers, living and gone; gauges stay 
   for (const stats of [first, second, gone]) {
     stats.countMatch();
     stats.countHit(true);
+    stats.countRetries('RegionMovedException', 4);
     stats.countRequest('tags', 'overloaded');
     stats.observeDuration('match', 0.0001);
     stats.observeDuration('match', 0.0002, 64);
@@ -73,6 +77,12 @@ test('counters and histograms add up over workers, living and gone; gauges stay 
   has('quanren_gateway_worker_restarts_total{reason="stuck"} 2');
   has('quanren_gateway_workers 2');
   has('quanren_gateway_stream_lag_messages 7');
+  has('quanren_gateway_store_retries_total{cause="RegionMovedException"} 12');
+  has('quanren_gateway_store_retries_total{cause="other"} 0');
+  has('quanren_gateway_store_server_rows_in_flight{worker="0",server="rs1:16020"} 3');
+  has('quanren_gateway_store_server_row_limit{worker="0",server="rs1:16020"} 2048');
+  has('quanren_gateway_store_server_rows_waiting{worker="0",server="rs1:16020"} 7');
+  has('quanren_gateway_store_server_away{worker="0",server="rs1:16020"} 1');
   const sum = /duration_seconds_sum\{endpoint="match"\} (\S+)/.exec(text)?.[1];
   assert.ok(Math.abs(Number(sum) - 3 * (0.0001 + 64 * 0.0002 + 9)) < 1e-9);
 });

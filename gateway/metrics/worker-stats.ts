@@ -1,4 +1,5 @@
 /** The numbers of one worker, and where each metric lies in them. */
+import { RETRY_CAUSES } from '../../stores/hbase/client/failures.js';
 import {
   ENDPOINTS,
   type Endpoint,
@@ -70,6 +71,12 @@ export class WorkerStats {
   /** A request of /match that was answered fresh. */
   countMatch(): void {
     this.values[MATCH_REQUESTS] = (this.values[MATCH_REQUESTS] as number) + 1;
+  }
+
+  /** `cause`: one of `RETRY_CAUSES`. */
+  countRetries(cause: string, rows: number): void {
+    const at = OFFSETS.storeRetries + RETRY_CAUSES.indexOf(cause);
+    this.values[at] = (this.values[at] as number) + rows;
   }
 
   countHit(isNegative: boolean): void {

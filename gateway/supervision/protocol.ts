@@ -1,4 +1,6 @@
 /** What the main process and its workers tell each other. Messages of one direction keep their order. */
+import type { StoreLocation } from '../../stores/store-location.js';
+import type { StoreServer } from '../../stores/store-server.js';
 import type { Trust } from '../cache/shared-cache.js';
 import type { CrowdChange } from '../match/crowd-catalog.js';
 
@@ -16,7 +18,7 @@ export interface WorkerOptions {
     readonly keysMaxAgeSeconds: number;
     readonly apiKeysFile: string;
   };
-  readonly storeFolder: string;
+  readonly stores: StoreLocation;
   readonly staleAfterMs: number;
   readonly cacheEntries: number;
   readonly cacheTtlMs: number;
@@ -49,7 +51,7 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly transport: string; readonly warning: string | undefined }
   /** It cannot start; the sentence is for the person who set it up. */
   | { readonly kind: 'failed'; readonly message: string }
-  | { readonly kind: 'beat'; readonly stats: Float64Array };
+  | { readonly kind: 'beat'; readonly stats: Float64Array; readonly storeServers: readonly StoreServer[] };
 
 /** A worker says this often that it lives, with its numbers. */
 export const BEAT_EVERY_MS = 500;

@@ -9,6 +9,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QuanrenError } from '../../errors/quanren-error.js';
+import type { StoreServer } from '../../stores/store-server.js';
 import { addStats } from '../metrics/exposition.js';
 import { STATS_SIZE } from '../metrics/worker-stats.js';
 import {
@@ -61,6 +62,7 @@ interface Place {
   heardAtMs: number;
   backlog: number;
   stats: Float64Array;
+  storeServers: readonly StoreServer[];
   killedFor: DeathReason | undefined;
 }
 
@@ -86,8 +88,12 @@ export class WorkerPool {
 
   /** The last numbers of each worker that serves. */
   get stats(): ReadonlyMap<number, Float64Array> {
-    const serving = [...this.#places].filter(([, place]) => place.isServing);
-    return new Map(serving.map(([number, place]) => [number, place.stats]));
+    return this.#ofServing(({ stats }) => stats);
+  }
+
+  /** How each worker that serves sees the servers of the store. */
+  get storeServers(): ReadonlyMap<number, readonly StoreServer[]> {
+    return this.#ofServing(({ storeServers }) => storeServers);
   }
 
   get pids(): readonly number[] {
@@ -117,6 +123,11 @@ export class WorkerPool {
     await ended;
   }
 
+  #ofServing<T>(pick: (place: Place) => T): ReadonlyMap<number, T> {
+    const serving = [...this.#places].filter(([, place]) => place.isServing);
+    return new Map(serving.map(([number, place]) => [number, pick(place)]));
+  }
+
   #startAt(number: number): Promise<void> {
     const { module, heapMib, workerOptions, snapshot, onWarning } = this.#options;
     const child = fork(module, [], {
@@ -133,6 +144,7 @@ export class WorkerPool {
       heardAtMs: nowMs,
       backlog: 0,
       stats: new Float64Array(STATS_SIZE),
+      storeServers: [],
       killedFor: undefined,
     };
     this.#places.set(number, place);
@@ -142,8 +154,10 @@ export class WorkerPool {
       let failure: string | undefined;
       child.on('message', (message: FromWorker) => {
         place.heardAtMs = Date.now();
-        if (message.kind === 'beat') place.stats = message.stats;
-        else if (message.kind === 'failed') failure = message.message;
+        if (message.kind === 'beat') {
+          place.stats = message.stats;
+          place.storeServers = message.storeServers;
+        } else if (message.kind === 'failed') failure = message.message;
         else {
           if (message.warning !== undefined && number === 0) onWarning(message.warning);
           this.transportName = message.transport;

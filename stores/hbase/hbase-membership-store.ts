@@ -12,7 +12,7 @@ import type {
   ReadOptions,
 } from '../membership-store.js';
 import { checkUid, uidOfRowKey } from '../row-key.js';
-import { HBaseTable, type HBaseTableOptions } from './hbase-table.js';
+import { HBaseTable, type HBaseTableOptions, type Preparable } from './hbase-table.js';
 import { MEMBERSHIP_FAMILY, MEMBERSHIP_TABLE, tableSchema } from './tables.js';
 import { EMPTY, utf8Bytes, utf8Text } from './wire/byte-string.js';
 import type { Cell } from './wire/cell-block.js';
@@ -22,18 +22,13 @@ export interface HBaseMembershipStoreOptions extends HBaseTableOptions {
   readonly table?: string;
 }
 
-/** Makes the table where it is missing. Closing the store leaves the client open. */
-export async function openHBaseMembershipStore(
-  options: HBaseMembershipStoreOptions,
-): Promise<MembershipStore> {
+/** Asks HBase nothing yet. Closing the store leaves the client open. */
+export function openHBaseMembershipStore(options: HBaseMembershipStoreOptions): MembershipStore & Preparable {
   const name = options.table === undefined ? MEMBERSHIP_TABLE : utf8Bytes(options.table);
-  const schema = tableSchema(name, MEMBERSHIP_FAMILY);
-  const table = new HBaseTable(schema, options);
-  await table.create();
-  return new HBaseMembershipStore(table);
+  return new HBaseMembershipStore(new HBaseTable(tableSchema(name, MEMBERSHIP_FAMILY), options));
 }
 
-class HBaseMembershipStore implements MembershipStore {
+class HBaseMembershipStore implements MembershipStore, Preparable {
   readonly #table: HBaseTable;
 
   constructor(table: HBaseTable) {
@@ -67,6 +62,7 @@ class HBaseMembershipStore implements MembershipStore {
 
   async *scanCrowd(crowdCode: string): AsyncGenerator<{ uid: string; changeTimeMs: number }> {
     this.#table.requireOpen();
+    await this.#table.prepare();
     const range = {
       startRow: EMPTY,
       includesStartRow: true,
@@ -80,6 +76,10 @@ class HBaseMembershipStore implements MembershipStore {
         yield { uid: uidOfRowKey(utf8Text(key), this.#table.buckets), changeTimeMs: cell.timestampMs };
       }
     }
+  }
+
+  prepare(): Promise<void> {
+    return this.#table.prepare();
   }
 
   clear(): Promise<void> {

@@ -10,7 +10,7 @@ import type { ApplyResult, ReadOptions } from '../membership-store.js';
 import type { RealtimeTagChange, RealtimeTagStore, RealtimeTags } from '../realtime-tag-store.js';
 import { checkUid } from '../row-key.js';
 import type { ConditionalMutation } from './client/hbase-client.js';
-import { HBaseTable, type HBaseTableOptions } from './hbase-table.js';
+import { HBaseTable, type HBaseTableOptions, type Preparable } from './hbase-table.js';
 import { REALTIME_TAG_FAMILY, REALTIME_TAG_TABLE, tableSchema } from './tables.js';
 import { type ByteString, utf8Bytes, utf8Text } from './wire/byte-string.js';
 import type { Cell } from './wire/cell-block.js';
@@ -20,14 +20,12 @@ export interface HBaseRealtimeTagStoreOptions extends HBaseTableOptions {
   readonly table?: string;
 }
 
-/** Makes the table where it is missing. Closing the store leaves the client open. */
-export async function openHBaseRealtimeTagStore(
+/** Asks HBase nothing yet. Closing the store leaves the client open. */
+export function openHBaseRealtimeTagStore(
   options: HBaseRealtimeTagStoreOptions,
-): Promise<RealtimeTagStore> {
+): RealtimeTagStore & Preparable {
   const name = options.table === undefined ? REALTIME_TAG_TABLE : utf8Bytes(options.table);
-  const table = new HBaseTable(tableSchema(name, REALTIME_TAG_FAMILY), options);
-  await table.create();
-  return new HBaseRealtimeTagStore(table);
+  return new HBaseRealtimeTagStore(new HBaseTable(tableSchema(name, REALTIME_TAG_FAMILY), options));
 }
 
 interface TagPut {
@@ -37,7 +35,7 @@ interface TagPut {
   readonly timestampMs: number;
 }
 
-class HBaseRealtimeTagStore implements RealtimeTagStore {
+class HBaseRealtimeTagStore implements RealtimeTagStore, Preparable {
   readonly #table: HBaseTable;
 
   constructor(table: HBaseTable) {
@@ -76,6 +74,10 @@ class HBaseRealtimeTagStore implements RealtimeTagStore {
     await this.#table.write(deletes);
     await this.#put(puts);
     return { accepted: counts['in-time'], refusedTooOld: counts['too-old'], refusedFuture: counts.future };
+  }
+
+  prepare(): Promise<void> {
+    return this.#table.prepare();
   }
 
   clear(): Promise<void> {

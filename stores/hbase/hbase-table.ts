@@ -3,6 +3,7 @@ import { QuanrenError } from '../../errors/quanren-error.js';
 import type { ReadOptions } from '../membership-store.js';
 import { DEFAULT_BUCKETS } from '../row-key.js';
 import { HBaseAdmin } from './admin/hbase-admin.js';
+import { finalError } from './client/failures.js';
 import type { ConditionalMutation, HBaseClient } from './client/hbase-client.js';
 import { rowOfUid, splitKeys } from './tables.js';
 import type { ByteString } from './wire/byte-string.js';
@@ -20,17 +21,26 @@ export interface HBaseTableOptions {
   readonly writeTimeoutMs?: number;
 }
 
+export interface Preparable {
+  /**
+   * Makes the table where it is missing; harmless when repeated. What writes or scans does so first. A read does not: it
+   * rejects with `set_up` while there is no table.
+   */
+  prepare(): Promise<void>;
+}
+
 const READ_TIMEOUT_MS = 5_000;
 const WRITE_TIMEOUT_MS = 60_000;
 /** Rows that one call of `apply` has under way at once: it leaves room for others. */
 const WRITE_CHUNK = 4_096;
 
-export class HBaseTable {
+export class HBaseTable implements Preparable {
   readonly client: HBaseClient;
   readonly schema: TableSchema;
   readonly buckets: number;
   readonly #readTimeoutMs: number;
   readonly #writeTimeoutMs: number;
+  #prepared: Promise<void> | undefined;
   #isClosed = false;
 
   constructor(schema: TableSchema, options: HBaseTableOptions) {
@@ -41,11 +51,12 @@ export class HBaseTable {
     this.#writeTimeoutMs = options.writeTimeoutMs ?? WRITE_TIMEOUT_MS;
   }
 
-  /** Makes the table where it is missing. */
-  async create(): Promise<void> {
-    const admin = new HBaseAdmin(this.client);
-    if ((await admin.tableState(this.schema.table)) !== undefined) return;
-    await admin.createTable(this.schema, splitKeys(this.buckets));
+  prepare(): Promise<void> {
+    this.#prepared ??= this.#create().catch((error: unknown) => {
+      this.#prepared = undefined;
+      throw finalError(error);
+    });
+    return this.#prepared;
   }
 
   row(uid: string): ByteString {
@@ -68,6 +79,7 @@ export class HBaseTable {
   /** Resolves when all are durable. */
   async write(mutations: readonly Mutation[]): Promise<void> {
     this.requireOpen();
+    await this.prepare();
     for (let start = 0; start < mutations.length; start += WRITE_CHUNK) {
       await this.client.mutate(this.schema.table, mutations.slice(start, start + WRITE_CHUNK), {
         timeoutMs: this.#writeTimeoutMs,
@@ -78,6 +90,7 @@ export class HBaseTable {
   /** Whether each was done. */
   async writeIf(mutations: readonly ConditionalMutation[]): Promise<boolean[]> {
     this.requireOpen();
+    await this.prepare();
     const done: boolean[] = [];
     for (let start = 0; start < mutations.length; start += WRITE_CHUNK) {
       const chunk = mutations.slice(start, start + WRITE_CHUNK);
@@ -89,6 +102,7 @@ export class HBaseTable {
 
   async clear(): Promise<void> {
     this.requireOpen();
+    await this.prepare();
     await new HBaseAdmin(this.client).truncateTable(this.schema.table);
   }
 
@@ -98,5 +112,11 @@ export class HBaseTable {
 
   requireOpen(): void {
     if (this.#isClosed) throw new QuanrenError('unavailable', 'The store is closed.');
+  }
+
+  async #create(): Promise<void> {
+    const admin = new HBaseAdmin(this.client, this.#writeTimeoutMs);
+    if ((await admin.tableState(this.schema.table)) !== undefined) return;
+    await admin.createTable(this.schema, splitKeys(this.buckets));
   }
 }

@@ -4,6 +4,7 @@
  * with its deadline.
  */
 import { QuanrenError } from '../../../errors/quanren-error.js';
+import type { StoreServer } from '../../store-server.js';
 import { ConnectionError } from '../connection/connection-error.js';
 import type { Address } from '../connection/rpc-connection.js';
 import type { ServerLinks } from '../connection/server-links.js';
@@ -23,6 +24,9 @@ export interface DispatcherOptions {
   readonly callTimeoutMs: number;
   readonly onRetry: (cause: string, operations: number) => void;
 }
+
+/** A server not asked for this long is forgotten when another appears: most likely it is the old one's successor. */
+const FORGET_AFTER_MS = 600_000;
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -59,6 +63,10 @@ export class Dispatcher {
         index += 1;
       }
     });
+  }
+
+  servers(): StoreServer[] {
+    return Array.from(this.#queues, ([name, queue]) => ({ name, ...queue.state }));
   }
 
   /** Whoever still waits is told `unavailable`. */
@@ -122,6 +130,7 @@ export class Dispatcher {
     const key = `${server.host}:${server.port}`;
     let queue = this.#queues.get(key);
     if (queue === undefined) {
+      this.#forgetOldServers();
       const { links, locator, maxOperations, callTimeoutMs } = this.#options;
       queue = new ServerQueue({
         link: links.to(server, 'ClientService'),
@@ -134,6 +143,11 @@ export class Dispatcher {
       this.#queues.set(key, queue);
     }
     return queue;
+  }
+
+  #forgetOldServers(): void {
+    const beforeMs = Date.now() - FORGET_AFTER_MS;
+    for (const [key, queue] of this.#queues) if (queue.isIdleSince(beforeMs)) this.#queues.delete(key);
   }
 
   /** Decides, for operations that failed together, whether there is another attempt. */

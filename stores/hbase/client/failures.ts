@@ -5,7 +5,7 @@
  * that those who failed together do not come back together.
  */
 import { QuanrenError } from '../../../errors/quanren-error.js';
-import { ConnectionError } from '../connection/connection-error.js';
+import { CONNECTION_FAILURES, ConnectionError } from '../connection/connection-error.js';
 import { RemoteException } from '../connection/remote-exception.js';
 
 /**
@@ -70,7 +70,14 @@ export function waitMs(remedy: Remedy, attempts: number, random: number): number
   return longest * (0.5 + random / 2);
 }
 
-/** For metrics: a few words of a bounded set. */
+/** All that `causeOf` says, for metrics. */
+export const RETRY_CAUSES: readonly string[] = [
+  ...CONNECTION_FAILURES.map((kind) => `connection ${kind}`),
+  ...Object.keys(REMEDIES).filter((name) => REMEDIES[name] !== 'give-up'),
+  'other',
+];
+
+/** One of `RETRY_CAUSES`, for what is tried again. */
 export function causeOf(error: unknown): string {
   if (error instanceof ConnectionError) return `connection ${error.kind}`;
   if (error instanceof RemoteException && error.className in REMEDIES) return error.className;

@@ -4,6 +4,7 @@
  */
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { QuanrenError } from '../../../errors/quanren-error.js';
+import type { StoreServer } from '../../store-server.js';
 import { type Authentication, simpleAuthentication } from '../connection/authentication.js';
 import type { Address } from '../connection/rpc-connection.js';
 import { ServerLinks } from '../connection/server-links.js';
@@ -142,6 +143,11 @@ export class HBaseClient {
   ): AsyncGenerator<Row[], void, undefined> {
     this.#requireOpen();
     return scanTable(this, table, range, { timeoutMs: options.timeoutMs ?? this.#timeoutMs });
+  }
+
+  /** The region servers that rows were lately asked of. */
+  servers(): StoreServer[] {
+    return this.#dispatcher.servers();
   }
 
   /** Whoever still waits is told `unavailable`. Harmless when repeated. */

@@ -7,6 +7,7 @@
  */
 
 import { ConcurrencyLimit } from '../../concurrency-limit.js';
+import type { StoreServer } from '../../store-server.js';
 import { RemoteException } from '../connection/remote-exception.js';
 import type { ServerLink } from '../connection/server-link.js';
 import type { Region } from '../locate/region.js';
@@ -57,9 +58,24 @@ export class ServerQueue {
   readonly #limit = new ConcurrencyLimit(ROWS);
   #inFlight = 0;
   #isScheduled = false;
+  #usedAtMs = Date.now();
 
   constructor(options: ServerQueueOptions) {
     this.#options = options;
+  }
+
+  get state(): Omit<StoreServer, 'name'> {
+    return {
+      rowsInFlight: this.#limit.inFlight,
+      rowLimit: this.#limit.limit,
+      rowsWaiting: this.waiting,
+      isAway: this.#options.link.isAway,
+    };
+  }
+
+  /** Whether nothing waits or is under way, and nothing has been since `timeMs`. */
+  isIdleSince(timeMs: number): boolean {
+    return this.waiting === 0 && this.#inFlight === 0 && this.#usedAtMs < timeMs;
   }
 
   get waiting(): number {
@@ -137,6 +153,7 @@ export class ServerQueue {
     const startedMs = performance.now();
     let hasFailed = false;
     this.#inFlight += 1;
+    this.#usedAtMs = Date.now();
     try {
       const results = await this.#options.link.call({
         method: 'Multi',

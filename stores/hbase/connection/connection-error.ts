@@ -1,7 +1,9 @@
+/** `refused`: nothing was sent. `lost`: the server may have done what it was asked. `timeout`: so it may, later. */
+export const CONNECTION_FAILURES = ['refused', 'lost', 'timeout'] as const;
+
 /** There was no answer: the server could not be reached, went away, fell silent, or took too long. */
 export class ConnectionError extends Error {
-  /** `refused`: nothing was sent. `lost`: the server may have done what it was asked. `timeout`: so it may, later. */
-  readonly kind: 'refused' | 'lost' | 'timeout';
+  readonly kind: (typeof CONNECTION_FAILURES)[number];
   /** The server has been away for a while: to try again at once would not help. */
   readonly isLasting: boolean;
 

@@ -43,6 +43,11 @@ export class ServerLink {
     return (this.#usable() ?? (await this.#connect())).call(call);
   }
 
+  /** The breaker is open: calls are refused at once. */
+  get isAway(): boolean {
+    return this.#isAwayForLong() || (this.#connecting === undefined && Date.now() < this.#restsUntilMs);
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#connection?.close();

@@ -72,10 +72,10 @@ describe('HBase', () => {
 
   describeMembershipStoreContract(
     'HBaseMembershipStore',
-    placeOf(MEMBERSHIP_TABLE, MEMBERSHIP_FAMILY, (client) => openHBaseMembershipStore({ client })),
+    placeOf(MEMBERSHIP_TABLE, MEMBERSHIP_FAMILY, async (client) => openHBaseMembershipStore({ client })),
   );
   describeRealtimeTagStoreContract(
     'HBaseRealtimeTagStore',
-    placeOf(REALTIME_TAG_TABLE, REALTIME_TAG_FAMILY, (client) => openHBaseRealtimeTagStore({ client })),
+    placeOf(REALTIME_TAG_TABLE, REALTIME_TAG_FAMILY, async (client) => openHBaseRealtimeTagStore({ client })),
   );
 });

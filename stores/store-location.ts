@@ -1,0 +1,96 @@
+/** Where memberships and realtime tags are kept: in LMDB files that the processes of one machine share, or in HBase. */
+import { readFileSync } from 'node:fs';
+import { createSecureContext, type ConnectionOptions as TlsOptions } from 'node:tls';
+import { QuanrenError } from '../errors/quanren-error.js';
+import { reasonOf } from '../errors/reason-of.js';
+import type { Address } from './hbase/connection/rpc-connection.js';
+
+/** Plain data: processes tell it one another. */
+export type StoreLocation =
+  | { readonly kind: 'embedded'; readonly folder: string }
+  | {
+      readonly kind: 'hbase';
+      readonly nodes: readonly Address[];
+      readonly user: string;
+      /** undefined: plain text. */
+      readonly tls: HBaseTlsFiles | undefined;
+    };
+
+/** PEM files; empty where there is none. */
+export interface HBaseTlsFiles {
+  /** The authorities that a server's certificate is believed from; without it, those that Node trusts. */
+  readonly caFile: string;
+  /** What this client shows: HBase asks for it unless told otherwise. */
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** All of the settings that say where the stores are. */
+export interface StoreSettings {
+  /** `host:port,host:port`; empty: the embedded store. */
+  readonly 'hbase.nodes': string;
+  readonly 'hbase.user': string;
+  readonly 'hbase.tls': boolean;
+  readonly 'hbase.caFile': string;
+  readonly 'hbase.certFile': string;
+  readonly 'hbase.keyFile': string;
+}
+
+/** `folder` is that of the embedded store. Throws `set_up` for settings that cannot be used. */
+export function locateStores(folder: string, settings: StoreSettings): StoreLocation {
+  const { 'hbase.nodes': nodes, 'hbase.user': user, 'hbase.tls': isTlsOn } = settings;
+  const { 'hbase.caFile': caFile, 'hbase.certFile': certFile, 'hbase.keyFile': keyFile } = settings;
+  if (nodes === '') return { kind: 'embedded', folder };
+  if (user === '') throw new QuanrenError('set_up', 'QUANREN_HBASE_USER is empty: HBase wants a name.');
+  const files = { caFile, certFile, keyFile };
+  if (isTlsOn) readTlsOptions(files);
+  else if (caFile !== '' || certFile !== '' || keyFile !== '') {
+    throw new QuanrenError('set_up', 'QUANREN_HBASE_*_FILE name PEM files, and QUANREN_HBASE_TLS is false.');
+  }
+  return { kind: 'hbase', nodes: parseNodes(nodes), user, tls: isTlsOn ? files : undefined };
+}
+
+/** Throws `set_up` where the files do not do. */
+export function readTlsOptions({ caFile, certFile, keyFile }: HBaseTlsFiles): TlsOptions {
+  if ((certFile === '') !== (keyFile === '')) {
+    const sentence =
+      'QUANREN_HBASE_CERT_FILE and QUANREN_HBASE_KEY_FILE go together: one of them is not set.';
+    throw new QuanrenError('set_up', sentence);
+  }
+  const options = {
+    ...(caFile === '' ? {} : { ca: readPem('QUANREN_HBASE_CA_FILE', caFile) }),
+    ...(certFile === '' ? {} : { cert: readPem('QUANREN_HBASE_CERT_FILE', certFile) }),
+    ...(keyFile === '' ? {} : { key: readPem('QUANREN_HBASE_KEY_FILE', keyFile) }),
+  };
+  try {
+    createSecureContext(options);
+  } catch (cause) {
+    const why = reasonOf(cause);
+    throw new QuanrenError('set_up', `The files of QUANREN_HBASE_*_FILE cannot be used (${why}).`, { cause });
+  }
+  return options;
+}
+
+function readPem(setting: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const why = reasonOf(cause);
+    throw new QuanrenError('set_up', `${setting} names ${file}, which cannot be read (${why}).`, { cause });
+  }
+}
+
+/** A name, an IPv4 address, or an IPv6 address in brackets; then the port. */
+const NODE = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/i;
+
+function parseNodes(text: string): Address[] {
+  return text.split(',').map((each) => {
+    const [, ipv6, host = ipv6, digits] = NODE.exec(each.trim()) ?? [];
+    const port = Number(digits);
+    if (host === undefined || !(port >= 1 && port <= 65_535)) {
+      const sentence = `QUANREN_HBASE_NODES must be host:port,host:port…, and '${each.trim()}' is not.`;
+      throw new QuanrenError('set_up', sentence);
+    }
+    return { host, port };
+  });
+}
