@@ -182,10 +182,14 @@ export class Quanren {
     });
   }
 
+  async metrics(): Promise<string> {
+    const response = await fetch(this.#metricsUrl, { signal: AbortSignal.timeout(ASK_WITHIN_MS) });
+    return response.text();
+  }
+
   /** The users in each worker's cache, by worker. */
   async cachedUsers(): Promise<ReadonlyMap<string, number>> {
-    const response = await fetch(this.#metricsUrl, { signal: AbortSignal.timeout(ASK_WITHIN_MS) });
-    const series = (await response.text()).matchAll(
+    const series = (await this.metrics()).matchAll(
       /^quanren_gateway_cache_entries\{worker="(\d+)"\} (\d+)$/gm,
     );
     return new Map(Array.from(series, ([, worker = '', count]) => [worker, Number(count)]));

@@ -25,6 +25,8 @@ export interface DispatcherOptions {
   readonly onRetry: (cause: string, operations: number) => void;
 }
 
+/** Where regions are has been unknown for this long after a failure: the cluster is away, and not only late. */
+const LASTING_MS = 300;
 /** A server not asked for this long is forgotten when another appears: most likely it is the old one's successor. */
 const FORGET_AFTER_MS = 600_000;
 
@@ -34,6 +36,8 @@ export class Dispatcher {
   readonly #deadlines = new Deadlines();
   readonly #unlocated = new Map<TableName, Operation[]>();
   readonly #groups = new Set<OperationGroup>();
+  /** Since when servers have been lost and no regions were found after it, and why. */
+  #lost: { readonly sinceMs: number; readonly error: unknown } | undefined;
   #unfinished = 0;
   #isClosed = false;
 
@@ -96,18 +100,22 @@ export class Dispatcher {
     group.fail(new QuanrenError('overloaded', 'Too many rows wait for a region server.'));
   }
 
-  /** Those that wait for regions of the same table wait together. */
+  /** Those that wait for regions of the same table wait together; but who would not wait for a cluster that is away. */
   #locate(operation: Operation): void {
-    const { table } = operation.group;
+    const { table, failsFast } = operation.group;
+    const lost = failsFast ? this.#lost : undefined;
+    const mayWait = lost === undefined || Date.now() - lost.sinceMs < LASTING_MS;
+    if (!mayWait) operation.group.fail(finalError(lost.error));
     const waiting = this.#unlocated.get(table);
     if (waiting !== undefined) {
-      waiting.push(operation);
+      if (mayWait) waiting.push(operation);
       return;
     }
-    const operations = [operation];
+    const operations = mayWait ? [operation] : [];
     this.#unlocated.set(table, operations);
     this.#options.locator.refresh(table).then(
       () => {
+        this.#lost = undefined;
         this.#unlocated.delete(table);
         const { locator } = this.#options;
         const found: Operation[] = [];
@@ -120,6 +128,7 @@ export class Dispatcher {
           this.#again(away, new ConnectionError('refused', 'A region is not open anywhere.'));
       },
       (error: unknown) => {
+        if (remedyOf(error) !== 'give-up') this.#lost ??= { sinceMs: Date.now(), error };
         this.#unlocated.delete(table);
         this.#again(operations, error);
       },
@@ -154,6 +163,7 @@ export class Dispatcher {
   #again(operations: readonly Operation[], error: unknown): void {
     const remedy = remedyOf(error);
     const isLasting = error instanceof ConnectionError && error.isLasting;
+    if (error instanceof ConnectionError) this.#lost ??= { sinceMs: Date.now(), error };
     const retried = new Map<number, Operation[]>();
     for (const operation of operations) {
       const { group, region } = operation;
