@@ -33,7 +33,7 @@ describe('over HBase', { timeout: 420_000 }, () => {
     await quanren.start({ QUANREN_HBASE_NODES: nodes });
   });
   after(async () => {
-    await quanren.remove();
+    await quanren?.remove();
     await hbase.remove();
   });
 

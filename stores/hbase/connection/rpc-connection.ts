@@ -65,6 +65,8 @@ const PREAMBLE = 'HBas\0';
 const MAX_CALL_ID = 2 ** 31 - 1;
 
 export class RpcConnection {
+  /** Resolves when it has failed, or was closed. */
+  readonly ended: Promise<void>;
   readonly #socket: net.Socket;
   readonly #service: Service;
   readonly #options: ConnectionOptions;
@@ -73,6 +75,7 @@ export class RpcConnection {
   readonly #methodNames = new Map<string, ByteString>();
   readonly #watch: NodeJS.Timeout;
   readonly #watchMs: number;
+  #end: () => void = () => undefined;
   #lastCallId = 0;
   #failure: Error | undefined;
   #heardAtMs = Date.now();
@@ -104,6 +107,9 @@ export class RpcConnection {
   }
 
   private constructor(socket: net.Socket, service: Service, options: ConnectionOptions) {
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
     this.#socket = socket;
     this.#service = service;
     this.#options = options;
@@ -259,6 +265,7 @@ export class RpcConnection {
     this.#failure = error;
     clearInterval(this.#watch);
     this.#socket.destroy();
+    this.#end();
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     for (const each of pending) each.fail(error);

@@ -4,11 +4,13 @@
  *   idle ──call──▶ connecting ──▶ connected ──failure──▶ idle
  *                      └──failure──▶ resting ──time──▶ idle
  *
- * There is one attempt at a time, whoever waits for it. After an attempt that failed it rests, longer each time, with
+ * A connection that fails is made anew at once and until it is, as long as anybody asks for the server: who asks learns
+ * without waiting that it is away. There is one attempt at a time, whoever waits for it. After an attempt that failed it rests, longer each time, with
  * jitter; calls that come meanwhile are refused at once. Once the server has been away for `LASTING_MS`, calls are
  * refused at once also while an attempt is under way. So a server that is down costs its callers nothing, and one that
  * comes back is not run over.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import { ConnectionError } from './connection-error.js';
 import { RemoteException } from './remote-exception.js';
@@ -19,6 +21,8 @@ const FIRST_REST_MS = 50;
 const LONGEST_REST_MS = 1_000;
 /** A server that could not be reached for this long is away, and not only late. */
 const LASTING_MS = 300;
+/** A server that nobody has asked for since so long is no more looked for; the next who asks waits for an attempt. */
+const FORGOTTEN_MS = 60_000;
 
 export class ServerLink {
   readonly #address: Address;
@@ -29,6 +33,7 @@ export class ServerLink {
   #failuresInARow = 0;
   #restsUntilMs = 0;
   #awaySinceMs: number | undefined;
+  #askedAtMs = 0;
   #lastFailure: unknown;
   #isClosed = false;
 
@@ -40,6 +45,7 @@ export class ServerLink {
 
   /** Rejects with RemoteException, ConnectionError, WireError, or `unavailable` when it was closed. */
   async call<T>(call: RpcCall<T>): Promise<T> {
+    this.#askedAtMs = Date.now();
     return (this.#usable() ?? (await this.#connect())).call(call);
   }
 
@@ -64,15 +70,29 @@ export class ServerLink {
   #connect(): Promise<RpcConnection> {
     if (this.#isClosed) return Promise.reject(closedError());
     const isResting = this.#connecting === undefined && Date.now() < this.#restsUntilMs;
-    if (!isResting) {
-      this.#connecting ??= this.#attempt().finally(() => {
-        this.#connecting = undefined;
-      });
-    }
-    if (this.#connecting !== undefined && !this.#isAwayForLong()) return this.#connecting;
-    this.#connecting?.catch(() => undefined);
+    const attempt = isResting ? undefined : this.#attemptAlone();
+    if (attempt !== undefined && !this.#isAwayForLong()) return attempt;
+    attempt?.catch(() => undefined);
     const { host, port } = this.#address;
     return Promise.reject(this.#refusal(`${host}:${port} cannot be reached.`, this.#lastFailure));
+  }
+
+  async #recover(): Promise<void> {
+    while (this.#usable() === undefined && !this.#isClosed) {
+      if (Date.now() - this.#askedAtMs > FORGOTTEN_MS) {
+        this.#awaySinceMs = undefined;
+        return;
+      }
+      const connection = await this.#attemptAlone().catch(() => undefined);
+      if (connection === undefined) await sleep(this.#restsUntilMs - Date.now(), undefined, { ref: false });
+    }
+  }
+
+  #attemptAlone(): Promise<RpcConnection> {
+    this.#connecting ??= this.#attempt().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
   }
 
   async #attempt(): Promise<RpcConnection> {
@@ -85,6 +105,7 @@ export class ServerLink {
       this.#failuresInARow = 0;
       this.#awaySinceMs = undefined;
       this.#connection = connection;
+      void connection.ended.then(() => this.#recover());
       return connection;
     } catch (error) {
       this.#lastFailure = error;
