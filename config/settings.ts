@@ -115,6 +115,27 @@ export const SETTINGS = {
   ),
   'hbase.certFile': text('The certificate (PEM) that is shown to HBase. Empty: none.', ''),
   'hbase.keyFile': text('The private key (PEM) of hbase.certFile.', ''),
+  'redis.url': {
+    ...text(
+      'The Redis that gateways share: redis://user:password@host:port/database, rediss:// for TLS; of a cluster or of sentinels several host:port,host:port. Empty: none.',
+      '',
+    ),
+    secret: true,
+  },
+  'redis.cluster': flag('The nodes of redis.url are those of a Redis Cluster.', false),
+  'redis.sentinelName': text('The nodes of redis.url are sentinels, and this is the name of the master.', ''),
+  'redis.sentinelPassword': { ...text('The password of the sentinels.', ''), secret: true },
+  'redis.caFile': text(
+    'The authorities (PEM) that the certificates of Redis are believed from. Empty: those that Node trusts.',
+    '',
+  ),
+  'redis.instance': text('Names this platform’s entries, where several share a Redis.', 'quanren'),
+  'redis.timeoutMs': integer(
+    'What a request may wait for Redis; one that takes longer is left alone for a while.',
+    20,
+    1,
+    1_000,
+  ),
   demo: flag('Loads the CDNOW purchases with their tags and crowds on the first start.', true),
   schedule: flag('Runs crowds at the times of their schedule_cron.', true),
   'engines.cacheDir': text(

@@ -1,0 +1,170 @@
+/**
+ * The connection to Redis (one server, a cluster, or what sentinels name), and scripts run over it. Every call is bounded
+ * in time, and their number too; while Redis is away (breaker.ts) they fail at once. ioredis connects, again after each
+ * loss, follows slots and masters; it neither queues nor repeats anything for us.
+ *
+ * What fails is told as a plain sentence: ioredis' errors carry the command, and AUTH carries the password.
+ */
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Breaker } from './breaker.js';
+import { type RedisLocation, readAuthorities } from './redis-location.js';
+import { LOOK, type Script } from './scripts.js';
+
+export interface RedisClientOptions {
+  readonly location: RedisLocation;
+  /** What a call takes at most. */
+  readonly timeoutMs: number;
+  /** Why Redis is away; undefined when it is back. Each state once. */
+  readonly onChange: (reason: string | undefined) => void;
+}
+
+/** What one master says of itself: its replication id and its time in epoch milliseconds. */
+export interface MasterLook {
+  readonly id: string;
+  readonly timeMs: number;
+}
+
+const CONNECT_WITHIN_MS = 1_000;
+/** A connection on which nothing comes while something is asked is given up. */
+const SILENT_MS = 1_000;
+const LONGEST_RECONNECT_MS = 1_000;
+const MAX_CALLS = 1_024;
+/** Times that a cluster may send one command elsewhere. */
+const MAX_REDIRECTIONS = 3;
+
+/** What ioredis says of a command for which there is no connection: a consequence, and not the cause. */
+const NOT_CONNECTED = "Stream isn't writeable and enableOfflineQueue options is false";
+
+type Argument = string | number | Buffer;
+
+export class RedisClient {
+  readonly #redis: Redis | Cluster;
+  readonly #timeoutMs: number;
+  readonly #breaker: Breaker;
+  #calls = 0;
+  /** What the connection last complained of: it says more than that it is closed. */
+  #complaint = 'it is being connected to';
+
+  /** Connects in the background. Throws `set_up` where the files of the location do not do. */
+  constructor({ location, timeoutMs, onChange }: RedisClientOptions) {
+    this.#timeoutMs = timeoutMs;
+    this.#breaker = new Breaker({
+      probe: () => this.#within(Promise.all(this.#masters().map(lookAt))),
+      onChange,
+      now: () => performance.now(),
+    });
+    this.#redis = connect(location);
+    this.#redis.on('error', (error: Error) => {
+      if (error.message !== NOT_CONNECTED) this.#complaint = error.message;
+    });
+    this.#redis.on('ready', () => {
+      this.#complaint = 'the connection was closed';
+      this.#breaker.hurry();
+    });
+    this.#redis.on('close', () => this.#breaker.fail(this.#complaint));
+  }
+
+  get isAway(): boolean {
+    return this.#breaker.isOpen;
+  }
+
+  /** The answer, its texts as Buffers. Rejects when Redis is away, silent, or does not run the script. */
+  run({ lua, sha }: Script, keys: readonly Argument[], args: readonly Argument[]): Promise<unknown> {
+    return this.#call(async () => {
+      const rest = [keys.length, ...keys, ...args];
+      try {
+        return await this.#redis.callBuffer('evalsha', sha, ...rest);
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+        return await this.#redis.callBuffer('eval', lua, ...rest);
+      }
+    });
+  }
+
+  /** Every master, or all of it rejects. */
+  look(): Promise<MasterLook[]> {
+    return this.#call(() => Promise.all(this.#masters().map(lookAt)));
+  }
+
+  close(): void {
+    this.#breaker.end();
+    this.#redis.disconnect();
+  }
+
+  #masters(): readonly Redis[] {
+    const masters = this.#redis instanceof Cluster ? this.#redis.nodes('master') : [this.#redis];
+    if (masters.length === 0 || this.#redis.status !== 'ready') throw new Error(this.#complaint);
+    return masters;
+  }
+
+  async #call<T>(ask: () => Promise<T>): Promise<T> {
+    if (this.#breaker.isOpen) throw new Error('Redis is away.');
+    if (this.#calls >= MAX_CALLS) throw new Error(`More than ${MAX_CALLS} calls wait for Redis.`);
+    this.#calls += 1;
+    try {
+      return await this.#within(ask());
+    } catch (error) {
+      this.#breaker.fail(error instanceof Error ? error.message : String(error));
+      throw error;
+    } finally {
+      this.#calls -= 1;
+    }
+  }
+
+  async #within<T>(asked: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const give = () => reject(new Error(`it did not answer within ${this.#timeoutMs} ms`));
+      // If it was this process that was late, the answer may lie there, and is read first.
+      timer = setTimeout(() => setImmediate(give), this.#timeoutMs);
+    });
+    try {
+      return await Promise.race([asked, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+async function lookAt(master: Redis): Promise<MasterLook> {
+  const [id, time] = ((await master.call('eval', LOOK.lua, 0)) ?? []) as [string?, number?];
+  if (id === undefined || time === undefined) throw new Error('it is no master');
+  return { id, timeMs: time };
+}
+
+function reconnectInMs(attempts: number): number {
+  return Math.min(LONGEST_RECONNECT_MS, 50 * 2 ** Math.min(attempts, 10)) * (0.5 + Math.random() / 2);
+}
+
+function connect(location: RedisLocation): Redis | Cluster {
+  const { kind, nodes, username, password, database, tls, sentinelName, sentinelPassword } = location;
+  const secure = tls === undefined ? {} : { tls: readAuthorities(location) };
+  const common = {
+    ...secure,
+    ...(username === '' ? {} : { username }),
+    ...(password === '' ? {} : { password }),
+    connectTimeout: CONNECT_WITHIN_MS,
+    socketTimeout: SILENT_MS,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    disableClientInfo: true,
+  } satisfies RedisOptions;
+  if (kind === 'cluster') {
+    return new Cluster([...nodes], {
+      redisOptions: common,
+      enableOfflineQueue: false,
+      maxRedirections: MAX_REDIRECTIONS,
+      clusterRetryStrategy: reconnectInMs,
+    });
+  }
+  const alone = { ...common, db: database, enableOfflineQueue: false, retryStrategy: reconnectInMs };
+  if (kind === 'server') return new Redis({ ...alone, ...nodes[0] });
+  return new Redis({
+    ...alone,
+    sentinels: [...nodes],
+    name: sentinelName,
+    sentinelRetryStrategy: reconnectInMs,
+    ...(sentinelPassword === '' ? {} : { sentinelPassword }),
+    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: secure.tls }),
+  });
+}
