@@ -1,4 +1,5 @@
 /** What kafkajs makes of a connection. */
+import './kafkajs-patch.js';
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import type { KafkaConnection } from './kafka-connection.js';
 
