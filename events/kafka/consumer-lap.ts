@@ -65,6 +65,7 @@ class Lap {
   #running: Promise<void> | undefined;
   #lastSignMs = performance.now();
   #inHand: Promise<void> | undefined;
+  #looks: NodeJS.Timeout | undefined;
   #isOver = false;
 
   constructor(options: LapOptions) {
@@ -127,8 +128,7 @@ class Lap {
     });
     return new Promise((_, reject) => {
       consumer.on(events.CRASH, ({ payload }) => reject(payload.error));
-      const timer = setInterval(() => {
-        if (this.#isOver) return clearInterval(timer);
+      this.#looks = setInterval(() => {
         if (this.#inHand !== undefined) this.#lastSignMs = performance.now();
         if (performance.now() - this.#lastSignMs < this.#silentForMs) return;
         reject(new Error(`A consumer gave no sign of life for ${this.#silentForMs} ms.`));
@@ -220,6 +220,7 @@ class Lap {
 
   async end(): Promise<void> {
     this.#isOver = true;
+    clearInterval(this.#looks);
     await this.#inHand?.catch(() => undefined);
     const end = () => this.#consumer.disconnect().catch(() => undefined);
     await within(END_WITHIN_MS, 'ending a consumer', end()).catch(() => undefined);

@@ -50,6 +50,9 @@ class KafkaEventBus implements EventBus {
 
   readonly #nameOf = (topic: TopicName): string => this.#prefix + topic;
 
+  /** Of a group, or of a role: others may use the same Kafka. */
+  readonly #ownName = (name: string): string => `${this.#prefix}quanren-${name}`;
+
   async publish(topic: TopicName, messages: readonly OutgoingMessage[]): Promise<void> {
     await this.#send(this.#queue, topic, place(topic, messages));
   }
@@ -73,7 +76,7 @@ class KafkaEventBus implements EventBus {
 
   async #claimNow(role: string): Promise<ClaimedProducer> {
     this.#checkOpen();
-    const claimed = await ClaimedProducer.claim(this.#kafka, this.#prefix + role, role);
+    const claimed = await ClaimedProducer.claim(this.#kafka, this.#ownName(role), role);
     await this.#claims.get(role)?.supersede();
     this.#claims.set(role, claimed);
     return claimed;
@@ -102,7 +105,7 @@ class KafkaEventBus implements EventBus {
       kafka: this.#kafka,
       ask: this.#desk.ask,
       nameOf: this.#nameOf,
-      prefix: this.#prefix,
+      groupName: this.#ownName,
       bury: (letters) => this.#bury(letters),
     });
     const subscription: Subscription = {

@@ -29,7 +29,7 @@ export interface SubscriptionDependencies {
   readonly kafka: Kafka;
   readonly ask: AskAdmin;
   readonly nameOf: (topic: TopicName) => string;
-  readonly prefix: string;
+  readonly groupName: (group: string) => string;
   /** Resolves when they are in their dead-letter topics for good, and counted. */
   readonly bury: (letters: readonly DeadLetter[]) => Promise<void>;
 }
@@ -90,7 +90,7 @@ class KafkaSubscription implements Subscription {
   }
 
   async #runLaps(): Promise<void> {
-    const { kafka, nameOf, prefix } = this.#dependencies;
+    const { kafka, nameOf, groupName } = this.#dependencies;
     const { topics, group, onError, maxBatch = DEFAULT_MAX_BATCH } = this.#options;
     let pauseMs = FIRST_PAUSE_MS;
     while (!this.#stop.signal.aborted) {
@@ -99,7 +99,7 @@ class KafkaSubscription implements Subscription {
           kafka,
           topics,
           nameOf,
-          groupId: prefix + (this.#positions === undefined ? group : `${group}-${randomUUID()}`),
+          groupId: groupName(this.#positions === undefined ? group : `${group}-${randomUUID()}`),
           positions: this.#positions,
           maxBatch,
           handle: (topic, partition, messages) => this.#handle(topic, partition, messages),
@@ -155,10 +155,10 @@ class KafkaSubscription implements Subscription {
 
   async #handled(): Promise<Positions> {
     if (this.#positions !== undefined) return this.#positions;
-    const { ask, nameOf, prefix } = this.#dependencies;
+    const { ask, nameOf, groupName } = this.#dependencies;
     const { topics, group } = this.#options;
     return ask('looking at the positions of a group', async (admin) => {
-      const found = await admin.fetchOffsets({ groupId: prefix + group, topics: topics.map(nameOf) });
+      const found = await admin.fetchOffsets({ groupId: groupName(group), topics: topics.map(nameOf) });
       const started = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(nameOf(topic))));
       return new Positions(
         topics.map((topic, i) => {

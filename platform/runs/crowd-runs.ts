@@ -126,7 +126,7 @@ export class CrowdRuns implements RunService {
         this.#isRefused = false;
         return;
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!isWorthRepeating(error)) throw error;
         this.#isRefused = true;
         this.#options.onError(error, []);
       }
@@ -194,6 +194,7 @@ export class CrowdRuns implements RunService {
   }
 }
 
-function isPassing(error: unknown): boolean {
-  return error instanceof QuanrenError && error.action === 'retry-later';
+/** Not so what no bus will ever take. */
+function isWorthRepeating(error: unknown): boolean {
+  return error instanceof QuanrenError && error.action !== 'fix-request';
 }
