@@ -22,7 +22,6 @@ const SESSION_BEAT_MS = 2_000;
 const REBALANCE_WITHIN_MS = 30_000;
 const SILENT_FOR_MS = 15_000;
 const LOOK_EVERY_MS = 1_000;
-const CONNECT_WITHIN_MS = 15_000;
 const END_WITHIN_MS = 5_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
@@ -62,11 +61,15 @@ class Lap {
   readonly #consumer: Consumer;
   readonly #topicOf: ReadonlyMap<string, TopicName>;
   readonly #silentForMs: number;
-  #running: Promise<void> | undefined;
+  readonly #over = new AbortController();
+  #started: Promise<void> | undefined;
   #lastSignMs = performance.now();
   #inHand: Promise<void> | undefined;
   #looks: NodeJS.Timeout | undefined;
-  #isOver = false;
+
+  get #isOver(): boolean {
+    return this.#over.signal.aborted;
+  }
 
   constructor(options: LapOptions) {
     this.#options = options;
@@ -86,12 +89,22 @@ class Lap {
   }
 
   async run(): Promise<void> {
-    const { topics, nameOf, stop } = this.#options;
+    const { stop } = this.#options;
     const ended = this.#watch();
-    ended.catch(() => undefined);
-    await within(CONNECT_WITHIN_MS, 'connecting a consumer', this.#consumer.connect());
+    const stopped = new Promise<void>((resolve) => {
+      if (stop.aborted) resolve();
+      stop.addEventListener('abort', () => resolve(), { once: true, signal: this.#over.signal });
+    });
+    this.#started = this.#start();
+    await Promise.race([stopped, ended, this.#started.then(() => stopped)]);
+  }
+
+  async #start(): Promise<void> {
+    const { topics, nameOf } = this.#options;
+    await this.#consumer.connect();
     await this.#consumer.subscribe({ topics: topics.map(nameOf), fromBeginning: true });
-    this.#running = this.#consumer.run({
+    if (this.#isOver) return;
+    await this.#consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       eachBatch: (payload) => {
@@ -99,14 +112,9 @@ class Lap {
         return this.#inHand;
       },
     });
-    const stopped = new Promise<void>((resolve) => {
-      if (stop.aborted) resolve();
-      stop.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await Promise.race([this.#running.then(() => stopped), stopped, ended]);
   }
 
-  /** Rejects when the consumer has crashed or is silent. */
+  /** Rejects when the consumer has crashed or is silent, from its making on. */
   #watch(): Promise<never> {
     const consumer = this.#consumer;
     const { events } = consumer;
@@ -219,12 +227,12 @@ class Lap {
   }
 
   async end(): Promise<void> {
-    this.#isOver = true;
+    this.#over.abort();
     clearInterval(this.#looks);
     await this.#inHand?.catch(() => undefined);
     const end = () => this.#consumer.disconnect().catch(() => undefined);
     await within(END_WITHIN_MS, 'ending a consumer', end()).catch(() => undefined);
     // One that was still joining its group comes to life when it has joined.
-    void this.#running?.then(end, end);
+    void this.#started?.then(end, end);
   }
 }
