@@ -20,7 +20,7 @@ const IDLE_MS = 5_000;
 const BUS_DEADLINE_MS = 30_000;
 const END_DEADLINE_MS = 1_000;
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 10_000;
+const LONGEST_PAUSE_MS = 3_000;
 
 export interface OutboxMessage {
   readonly key: string;

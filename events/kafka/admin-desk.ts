@@ -1,21 +1,31 @@
 /** Questions to the cluster: over one kafkajs admin, made when it is first needed and anew after each failure. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Admin, Kafka } from 'kafkajs';
+import type { Admin } from 'kafkajs';
+import { QuanrenError } from '../../errors/quanren-error.js';
+import type { OpenKafka } from './kafka-client.js';
 import { isSettling, toBusError } from './kafka-errors.js';
 import { within } from './within.js';
 
 const ANSWER_WITHIN_MS = 10_000;
 const ASK_AGAIN_MS = 50;
+const END_WITHIN_MS = 5_000;
 
 /** What the answer is; `unavailable` or `set_up` where there is none in time. `what` names the question for people. */
 export type AskAdmin = <T>(what: string, question: (admin: Admin) => Promise<T>) => Promise<T>;
 
-export class AdminDesk {
-  readonly #kafka: Kafka;
-  #admin: Promise<Admin> | undefined;
+/** An admin, and how many questions are under way with it. */
+interface Clerk {
+  readonly admin: Promise<Admin>;
+  readonly cut: AbortController;
+  questions: number;
+}
 
-  constructor(kafka: Kafka) {
-    this.#kafka = kafka;
+export class AdminDesk {
+  readonly #open: OpenKafka;
+  #clerk: Clerk | undefined;
+
+  constructor(open: OpenKafka) {
+    this.#open = open;
   }
 
   readonly ask: AskAdmin = (what, question) =>
@@ -24,33 +34,39 @@ export class AdminDesk {
   async #askUntilSettled<T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
     const deadline = performance.now() + ANSWER_WITHIN_MS;
     for (;;) {
-      this.#admin ??= this.#connect();
-      const admin = this.#admin;
+      this.#clerk ??= this.#findClerk();
+      const clerk = this.#clerk;
+      clerk.questions += 1;
       try {
-        return await admin.then(question);
+        return await clerk.admin.then(question);
       } catch (error) {
-        // Another one asks anew where everything is.
-        if (this.#admin === admin) this.#admin = undefined;
-        void end(admin);
+        if (error instanceof QuanrenError) throw error;
+        // The next one asks anew where everything is.
+        if (this.#clerk === clerk) this.#clerk = undefined;
         if (!isSettling(error) || performance.now() > deadline) throw toBusError(what, error);
+      } finally {
+        clerk.questions -= 1;
+        if (clerk.questions === 0 && this.#clerk !== clerk) void dismiss(clerk);
       }
       await delay(ASK_AGAIN_MS);
     }
   }
 
-  async #connect(): Promise<Admin> {
-    const admin = this.#kafka.admin();
-    await admin.connect();
-    return admin;
+  #findClerk(): Clerk {
+    const cut = new AbortController();
+    const admin = this.#open(cut.signal).admin();
+    return { admin: admin.connect().then(() => admin), cut, questions: 0 };
   }
 
   async close(): Promise<void> {
-    if (this.#admin !== undefined)
-      await within(ANSWER_WITHIN_MS, 'closing', end(this.#admin)).catch(() => undefined);
+    const clerk = this.#clerk;
+    this.#clerk = undefined;
+    if (clerk !== undefined) await dismiss(clerk);
   }
 }
 
-/** An admin that failed is of no more use; how its end goes changes nothing. */
-async function end(admin: Promise<Admin>): Promise<void> {
-  await admin.then((connected) => connected.disconnect()).catch(() => undefined);
+async function dismiss({ admin, cut }: Clerk): Promise<void> {
+  const ended = admin.then((connected) => connected.disconnect());
+  await within(END_WITHIN_MS, 'closing', ended).catch(() => undefined);
+  cut.abort();
 }

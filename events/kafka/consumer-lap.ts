@@ -8,8 +8,9 @@
  * hold up everybody until the broker gives it up.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Batch, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Batch, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import type { TopicName } from '../topics.js';
+import type { OpenKafka } from './kafka-client.js';
 import type { Positions } from './positions.js';
 import { within } from './within.js';
 
@@ -27,7 +28,7 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
 export interface LapOptions {
-  readonly kafka: Kafka;
+  readonly open: OpenKafka;
   readonly topics: readonly TopicName[];
   readonly nameOf: (topic: TopicName) => string;
   readonly groupId: string;
@@ -62,7 +63,8 @@ class Lap {
   readonly #topicOf: ReadonlyMap<string, TopicName>;
   readonly #silentForMs: number;
   readonly #over = new AbortController();
-  #started: Promise<void> | undefined;
+  /** Nothing is heard of the consumer any more, whatever it still does. */
+  readonly #gone = new AbortController();
   #lastSignMs = performance.now();
   #inHand: Promise<void> | undefined;
   #looks: NodeJS.Timeout | undefined;
@@ -76,7 +78,7 @@ class Lap {
     this.#topicOf = new Map(options.topics.map((topic) => [options.nameOf(topic), topic]));
     // To join a shared group may take until its slowest member has handled its batch.
     this.#silentForMs = SILENT_FOR_MS + (options.positions === undefined ? REBALANCE_WITHIN_MS : 0);
-    this.#consumer = options.kafka.consumer({
+    this.#consumer = options.open(this.#gone.signal).consumer({
       groupId: options.groupId,
       sessionTimeout: SESSION_MS,
       heartbeatInterval: SESSION_BEAT_MS,
@@ -95,15 +97,13 @@ class Lap {
       if (stop.aborted) resolve();
       stop.addEventListener('abort', () => resolve(), { once: true, signal: this.#over.signal });
     });
-    this.#started = this.#start();
-    await Promise.race([stopped, ended, this.#started.then(() => stopped)]);
+    await Promise.race([stopped, ended, this.#start().then(() => stopped)]);
   }
 
   async #start(): Promise<void> {
     const { topics, nameOf } = this.#options;
     await this.#consumer.connect();
     await this.#consumer.subscribe({ topics: topics.map(nameOf), fromBeginning: true });
-    if (this.#isOver) return;
     await this.#consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
@@ -230,9 +230,8 @@ class Lap {
     this.#over.abort();
     clearInterval(this.#looks);
     await this.#inHand?.catch(() => undefined);
-    const end = () => this.#consumer.disconnect().catch(() => undefined);
-    await within(END_WITHIN_MS, 'ending a consumer', end()).catch(() => undefined);
-    // One that was still joining its group comes to life when it has joined.
-    void this.#started?.then(end, end);
+    await within(END_WITHIN_MS, 'ending a consumer', this.#consumer.disconnect()).catch(() => undefined);
+    // One that was joining its group would come to life when it has joined.
+    this.#gone.abort();
   }
 }

@@ -2,7 +2,7 @@
 import './kafkajs-patch.js';
 import net from 'node:net';
 import tls from 'node:tls';
-import { type ISocketFactory, Kafka, logLevel, type SASLOptions } from 'kafkajs';
+import { type ISocketFactoryArgs, Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import type { KafkaConnection } from './kafka-connection.js';
 
 /** A connection that is not made within this is tried with another broker. */
@@ -15,28 +15,39 @@ const KEEP_ALIVE_AFTER_MS = 60_000;
  */
 const RETRY = { initialRetryTime: 20, multiplier: 2, maxRetryTime: 1_000, factor: 0.2, retries: 8 };
 
-/** As kafkajs makes them, but a request does not wait for the acknowledgement of the one before (Nagle's algorithm). */
-const connect: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-  const name = net.isIP(host) === 0 ? { servername: host } : {};
-  const socket = ssl
-    ? tls.connect({ host, port, ...name, ...ssl }, onConnect)
-    : net.connect({ host, port }, onConnect);
-  return socket.setNoDelay().setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
-};
+/** A client whose connections end with the signal. */
+export type OpenKafka = (until: AbortSignal) => Kafka;
 
-/** A client whose own log is silent: what goes wrong is told by the errors of those who asked. */
-export function createKafkaClient({ brokers, tls, sasl }: KafkaConnection): Kafka {
+/**
+ * Its own log is silent: what goes wrong is told by the errors of those who asked. When the signal aborts, its connections
+ * end and no other is made: kafkajs goes on trying for a while after what uses it was given up.
+ */
+export function createKafkaClient({ brokers, tls, sasl }: KafkaConnection, until: AbortSignal): Kafka {
   return new Kafka({
     clientId: 'quanren',
     brokers: [...brokers],
     ssl: tls ?? false,
     // Its type knows each mechanism alone, not one of several.
     ...(sasl === null ? {} : { sasl: sasl as SASLOptions }),
-    socketFactory: connect,
+    socketFactory: (target) => connect(target, until),
     connectionTimeout: CONNECT_WITHIN_MS,
     authenticationTimeout: ANSWER_WITHIN_MS,
     requestTimeout: ANSWER_WITHIN_MS,
     retry: RETRY,
     logLevel: logLevel.NOTHING,
   });
+}
+
+/** As kafkajs does it, but a request does not wait for the acknowledgement of the one before (Nagle's algorithm). */
+function connect({ host, port, ssl, onConnect }: ISocketFactoryArgs, until: AbortSignal): net.Socket {
+  const name = net.isIP(host) === 0 ? { servername: host } : {};
+  const socket = ssl
+    ? tls.connect({ host, port, ...name, ...ssl }, onConnect)
+    : net.connect({ host, port }, onConnect);
+  socket.setNoDelay().setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
+  const end = () => socket.destroy(new Error('The client was ended.'));
+  until.addEventListener('abort', end);
+  socket.once('close', () => until.removeEventListener('abort', end));
+  if (until.aborted) end();
+  return socket;
 }

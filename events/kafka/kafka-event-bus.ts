@@ -1,5 +1,5 @@
 /** The event bus over Kafka. Topics are made with what `topics.ts` says of them, before their first use. */
-import type { Kafka, TopicMessages } from 'kafkajs';
+import type { TopicMessages } from 'kafkajs';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { EventBus, OutgoingMessage, Publish, SubscribeOptions, Subscription } from '../event-bus.js';
 import { encodeMessage } from '../message-checks.js';
@@ -7,7 +7,7 @@ import { partitionOf } from '../partition.js';
 import type { DeadLetter } from '../stored-message.js';
 import { deadLetterTopic, type TopicName, topicSpec } from '../topics.js';
 import { AdminDesk } from './admin-desk.js';
-import { createKafkaClient } from './kafka-client.js';
+import { createKafkaClient, type OpenKafka } from './kafka-client.js';
 import type { KafkaConnection } from './kafka-connection.js';
 import { openSubscription } from './kafka-subscription.js';
 import { ClaimedProducer, OpenProducer } from './producers.js';
@@ -25,7 +25,7 @@ export function openKafkaEventBus(connection: KafkaConnection, options: KafkaEve
 }
 
 class KafkaEventBus implements EventBus {
-  readonly #kafka: Kafka;
+  readonly #open: OpenKafka;
   readonly #prefix: string;
   readonly #onDeadLetter: (topic: TopicName, reason: string) => void;
   readonly #desk: AdminDesk;
@@ -39,12 +39,12 @@ class KafkaEventBus implements EventBus {
   #closed: Promise<void> | undefined;
 
   constructor(connection: KafkaConnection, { onDeadLetter = () => undefined }: KafkaEventBusOptions) {
-    this.#kafka = createKafkaClient(connection);
+    this.#open = (until) => createKafkaClient(connection, until);
     this.#prefix = connection.prefix;
     this.#onDeadLetter = onDeadLetter;
-    this.#desk = new AdminDesk(this.#kafka);
+    this.#desk = new AdminDesk(this.#open);
     this.#topics = new TopicKeeper(this.#desk.ask, this.#nameOf);
-    this.#producer = new OpenProducer(this.#kafka);
+    this.#producer = new OpenProducer(this.#open);
     this.#queue = new SendQueue((messages) => this.#producer.send(this.#byTopic(messages)));
   }
 
@@ -76,7 +76,7 @@ class KafkaEventBus implements EventBus {
 
   async #claimNow(role: string): Promise<ClaimedProducer> {
     this.#checkOpen();
-    const claimed = await ClaimedProducer.claim(this.#kafka, this.#ownName(role), role);
+    const claimed = await ClaimedProducer.claim(this.#open, this.#ownName(role), role);
     await this.#claims.get(role)?.supersede();
     this.#claims.set(role, claimed);
     return claimed;
@@ -102,7 +102,7 @@ class KafkaEventBus implements EventBus {
     this.#checkOpen();
     await this.#topics.keep(options.topics);
     const opened = await openSubscription(options, {
-      kafka: this.#kafka,
+      open: this.#open,
       ask: this.#desk.ask,
       nameOf: this.#nameOf,
       groupName: this.#ownName,

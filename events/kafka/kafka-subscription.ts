@@ -9,13 +9,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Kafka, KafkaMessage } from 'kafkajs';
+import type { KafkaMessage } from 'kafkajs';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { Message, SubscribeOptions, Subscription } from '../event-bus.js';
 import { type DeadLetter, sortMessage } from '../stored-message.js';
 import type { TopicName } from '../topics.js';
 import type { AskAdmin } from './admin-desk.js';
 import { runLap } from './consumer-lap.js';
+import type { OpenKafka } from './kafka-client.js';
 import { isSettling, toBusError } from './kafka-errors.js';
 import { Positions } from './positions.js';
 
@@ -26,7 +27,7 @@ const LONGEST_PAUSE_MS = 3_000;
 const LOOK_EVERY_MS = { own: 20, shared: 200 };
 
 export interface SubscriptionDependencies {
-  readonly kafka: Kafka;
+  readonly open: OpenKafka;
   readonly ask: AskAdmin;
   readonly nameOf: (topic: TopicName) => string;
   readonly groupName: (group: string) => string;
@@ -90,13 +91,13 @@ class KafkaSubscription implements Subscription {
   }
 
   async #runLaps(): Promise<void> {
-    const { kafka, nameOf, groupName } = this.#dependencies;
+    const { open, nameOf, groupName } = this.#dependencies;
     const { topics, group, onError, maxBatch = DEFAULT_MAX_BATCH } = this.#options;
     let pauseMs = FIRST_PAUSE_MS;
     while (!this.#stop.signal.aborted) {
       try {
         await runLap({
-          kafka,
+          open,
           topics,
           nameOf,
           groupId: groupName(this.#positions === undefined ? group : `${group}-${randomUUID()}`),

@@ -2,8 +2,9 @@
  * The two ways into Kafka. Both are idempotent: what kafkajs sends again after a lost answer lands once, and not behind
  * what came after it.
  */
-import type { Kafka, Producer, ProducerConfig, TopicMessages } from 'kafkajs';
+import type { Producer, ProducerConfig, TopicMessages } from 'kafkajs';
 import { QuanrenError } from '../../errors/quanren-error.js';
+import type { OpenKafka } from './kafka-client.js';
 import { errorTypes, toBusError } from './kafka-errors.js';
 import { within } from './within.js';
 
@@ -25,37 +26,52 @@ const CONFIG: ProducerConfig = {
       message.partition ?? 0,
 };
 
-/** Ends a producer whose last word does not matter any more. */
-async function end(producer: Producer): Promise<void> {
-  await within(END_WITHIN_MS, 'closing', producer.disconnect()).catch(() => undefined);
+/** A producer that can be cut off: what it was given up for does not land behind what is sent after it. */
+class Line {
+  readonly producer: Producer;
+  readonly #cut = new AbortController();
+
+  constructor(open: OpenKafka, config: ProducerConfig) {
+    this.producer = open(this.#cut.signal).producer(config);
+  }
+
+  cut(): void {
+    this.#cut.abort();
+    void this.end();
+  }
+
+  async end(): Promise<void> {
+    await within(END_WITHIN_MS, 'closing', this.producer.disconnect()).catch(() => undefined);
+    this.#cut.abort();
+  }
 }
 
 /** Anybody's: made when it is first needed, and anew after a failure, which leaves its sequence numbers in doubt. */
 export class OpenProducer {
-  readonly #kafka: Kafka;
-  #producer: Producer | undefined;
+  readonly #open: OpenKafka;
+  #line: Line | undefined;
 
-  constructor(kafka: Kafka) {
-    this.#kafka = kafka;
+  constructor(open: OpenKafka) {
+    this.#open = open;
   }
 
   /** One at a time. Throws `unavailable`. */
   async send(topicMessages: TopicMessages[]): Promise<void> {
-    const producer = this.#producer ?? this.#kafka.producer(CONFIG);
+    const line = this.#line ?? new Line(this.#open, CONFIG);
+    const connected = line === this.#line ? Promise.resolve() : line.producer.connect();
+    this.#line = line;
     try {
-      const connected = producer === this.#producer ? undefined : producer.connect();
-      const sent = Promise.resolve(connected).then(() => producer.sendBatch({ topicMessages }));
+      const sent = connected.then(() => line.producer.sendBatch({ topicMessages }));
       await within(SEND_WITHIN_MS, 'publishing', sent);
-      this.#producer = producer;
     } catch (error) {
-      this.#producer = undefined;
-      void end(producer);
+      this.#line = undefined;
+      line.cut();
       throw toBusError('publishing', error);
     }
   }
 
   async close(): Promise<void> {
-    if (this.#producer !== undefined) await end(this.#producer);
+    await this.#line?.end();
   }
 }
 
@@ -68,34 +84,34 @@ const FENCED: ReadonlySet<string> = new Set(['INVALID_PRODUCER_EPOCH', 'INVALID_
  * more is sent: whether the broker has the batch is not known, and only a new claim makes sure of what follows it.
  */
 export class ClaimedProducer {
-  readonly #producer: Producer;
+  readonly #line: Line;
   readonly #role: string;
   #failure: QuanrenError | undefined;
 
-  private constructor(producer: Producer, role: string) {
-    this.#producer = producer;
+  private constructor(line: Line, role: string) {
+    this.#line = line;
     this.#role = role;
   }
 
   /** Throws `unavailable` or `set_up`. */
-  static async claim(kafka: Kafka, transactionalId: string, role: string): Promise<ClaimedProducer> {
-    const producer = kafka.producer({
+  static async claim(open: OpenKafka, transactionalId: string, role: string): Promise<ClaimedProducer> {
+    const line = new Line(open, {
       ...CONFIG,
       transactionalId,
       transactionTimeout: TRANSACTION_WITHIN_MS,
     });
     try {
       // kafkajs claims with its first transaction; one without messages costs nothing more.
-      const claimed = producer
+      const claimed = line.producer
         .connect()
-        .then(() => producer.transaction())
+        .then(() => line.producer.transaction())
         .then((transaction) => transaction.abort());
       await within(CLAIM_WITHIN_MS, `claiming '${role}'`, claimed);
     } catch (error) {
-      void end(producer);
+      line.cut();
       throw toBusError(`claiming '${role}'`, error);
     }
-    return new ClaimedProducer(producer, role);
+    return new ClaimedProducer(line, role);
   }
 
   /** One at a time. Throws `conflict` where the role was claimed anew, `unavailable`. */
@@ -108,13 +124,13 @@ export class ClaimedProducer {
       this.#failure ??= [...errorTypes(error)].some((type) => FENCED.has(type))
         ? conflict(this.#role, error)
         : toBusError(`publishing as '${this.#role}'`, error);
-      void end(this.#producer);
+      this.#line.cut();
       throw this.#failure;
     }
   }
 
   async #sendInTransaction(topicMessages: TopicMessages[]): Promise<void> {
-    const transaction = await this.#producer.transaction();
+    const transaction = await this.#line.producer.transaction();
     await transaction.sendBatch({ topicMessages });
     await transaction.commit();
   }
@@ -122,11 +138,11 @@ export class ClaimedProducer {
   /** The role was claimed anew on this bus: from now on it refuses by itself what the broker would. */
   async supersede(): Promise<void> {
     this.#failure = conflict(this.#role);
-    await end(this.#producer);
+    await this.#line.end();
   }
 
   async close(): Promise<void> {
-    await end(this.#producer);
+    await this.#line.end();
   }
 }
 

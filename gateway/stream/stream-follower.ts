@@ -112,8 +112,9 @@ export class StreamFollower {
     return counts;
   }
 
-  /** Messages that are published and not yet applied. Throws `unavailable` where the bus does not say. */
+  /** Messages that are published and not yet applied. Throws `unavailable` where the bus does not say, or did not yet. */
   async lag(): Promise<number> {
+    if (!this.#isLoaded) throw new QuanrenError('unavailable', 'The stream is not followed yet.');
     const lags = await Promise.all(this.#subscriptions.map((subscription) => subscription.lag()));
     return lags.reduce((sum, each) => sum + each, 0);
   }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestEngine, type TestEngine } from '../support/engines.js';
-import { Quanren, until } from './quanren-process.js';
+import { type Command, Quanren, until } from './quanren-process.js';
 
 const WORKERS = 2;
 /** With two workers, so many connections miss one of them once in 2^15 tries. */
@@ -16,18 +16,22 @@ const MEMBER = '00095';
 const SEEN_WITHIN_MS = 1_000;
 /** From the moment when Kafka answers again. */
 const BACK_WITHIN_MS = 10_000;
+const STOPPED_WITHIN_MS = 30_000;
 
 describe('over Kafka', { timeout: 300_000 }, () => {
   let kafka: TestEngine;
   let quanren: Quanren;
+  let running: Command;
 
-  before(async () => {
-    kafka = await startTestEngine('kafka');
-    quanren = await Quanren.create(WORKERS);
-    await quanren.start({
+  const start = () =>
+    quanren.start({
       QUANREN_KAFKA_BROKERS: kafka.engine.addresses.kafka ?? '',
       QUANREN_KAFKA_PREFIX: 'e2e.',
     });
+  before(async () => {
+    kafka = await startTestEngine('kafka');
+    quanren = await Quanren.create(WORKERS);
+    running = await start();
   });
   after(async () => {
     await quanren.remove();
@@ -132,5 +136,24 @@ describe('over Kafka', { timeout: 300_000 }, () => {
     await putRule(100);
     await committed(await requestRun());
     await becomes('a member again', SEEN_WITHIN_MS, { isMatch: true });
+  });
+
+  it('starts while Kafka is away, answers nothing that it does not know, and is right once Kafka is there', async (t) => {
+    running.child.kill('SIGINT');
+    assert.equal((await running.end(STOPPED_WITHIN_MS)).code, 0);
+    await kafka.engine.process('kafka').kill();
+    running = await start();
+    await assert.rejects(quanren.match(query), /^Error: 503: /);
+    // The catalog takes changes all the same; the next one to be told of is this.
+    assert.equal((await quanren.post(`/crowds/${CROWD}/pause`)).json.status, 'paused');
+
+    await kafka.engine.start();
+    const backAt = performance.now();
+    await becomes('paused', BACK_WITHIN_MS, { isMatch: false, reason: 'paused_crowd' });
+    t.diagnostic(
+      `every worker is right and sure ${Math.round(performance.now() - backAt)} ms after Kafka is there`,
+    );
+    await quanren.post(`/crowds/${CROWD}/resume`);
+    await becomes('active', SEEN_WITHIN_MS, { isMatch: true });
   });
 });

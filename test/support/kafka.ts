@@ -24,7 +24,7 @@ export function createKafkaPlace(kafka: TestEngine, options?: KafkaEventBusOptio
     connection,
     open: async () => openKafkaEventBus(connection, options),
     appendRaw: async (topic, partition, key, text) => {
-      const desk = new AdminDesk(foreigner);
+      const desk = new AdminDesk(() => foreigner);
       await new TopicKeeper(desk.ask, (name) => connection.prefix + name).keep([topic]);
       await desk.close();
       const producer = foreigner.producer();

@@ -1,10 +1,15 @@
 /** The bus over a broker that dies, sleeps, and comes back. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import type { EventBus, Message, Publish, StartPosition } from '../../../events/event-bus.js';
+import { runLap } from '../../../events/kafka/consumer-lap.js';
+import { createKafkaClient } from '../../../events/kafka/kafka-client.js';
 import { openKafkaEventBus } from '../../../events/kafka/kafka-event-bus.js';
+import { Positions } from '../../../events/kafka/positions.js';
 import type { TagChangeMessage } from '../../../events/messages.js';
 import { startTestEngine, type TestEngine } from '../../support/engines.js';
 import { createKafkaPlace, type KafkaPlace } from '../../support/kafka.js';
@@ -250,8 +255,10 @@ describe('the bus over a broker that is away for a while', () => {
     assert.deepEqual(letters, ['crowd-rules: the value is not JSON']);
   });
 
-  it('says within its deadline that there is no broker, and closes', async () => {
-    const away = openKafkaEventBus({ ...place.connection, brokers: ['127.0.0.1:1'] });
+  /** Nothing of it works, and says so in time. */
+  async function assertAway(broker: string): Promise<void> {
+    const connection = { ...place.connection, brokers: [broker] };
+    const away = openKafkaEventBus(connection);
     const askedAt = performance.now();
     await Promise.all([
       assert.rejects(away.publish('tag-changes', [change('u1', 'a')]), { code: 'unavailable' }),
@@ -266,9 +273,37 @@ describe('the bus over a broker that is away for a while', () => {
         }),
         { code: 'unavailable' },
       ),
+      // A consumer that was under way does not get further either.
+      assert.rejects(
+        runLap({
+          open: (until) => createKafkaClient(connection, until),
+          topics: ['tag-changes'],
+          nameOf: (topic) => topic,
+          groupId: 'g',
+          positions: new Positions([['tag-changes', [0n]]]),
+          maxBatch: 1,
+          handle: async () => undefined,
+          onError: () => undefined,
+          onJoin: () => assert.fail('it joined'),
+          stop: new AbortController().signal,
+        }),
+      ),
     ]);
-    assert.ok(performance.now() - askedAt < 16_000);
     await away.close();
+    assert.ok(performance.now() - askedAt < 25_000);
+  }
+
+  it('says in time that there is no broker, and closes', () => assertAway('127.0.0.1:1'));
+
+  it('says in time that a broker takes connections and does not answer, and closes', async () => {
+    const connections = new Set<Socket>();
+    const mute = createServer((socket) => connections.add(socket.resume().on('error', () => undefined)));
+    mute.listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const address = mute.address();
+    await assertAway(`127.0.0.1:${typeof address === 'object' ? address?.port : ''}`);
+    await until(() => [...connections].every(({ closed }) => closed), 'no connection is left', 1_000);
+    mute.close();
   });
 
   it('refuses topics that were made otherwise than it needs them', async () => {
