@@ -84,6 +84,7 @@ export class StreamFollower {
     this.#isLoaded = true;
     this.#asOfMs = Math.max(this.#asOfMs, askedAtMs);
     this.#tell({ catalog: [...this.#crowds], asOfMs: this.#asOfMs });
+    gate?.replayed(this.#heartbeatMs);
   }
 
   /** All that was told so far, in one step. */

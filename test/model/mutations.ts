@@ -8,7 +8,7 @@ import type { SharedCache, Trust } from '../../gateway/cache/shared-cache.js';
 import type { SharedCacheGate } from '../../gateway/stream/shared-cache-gate.js';
 import type { CacheBugs } from './simulated-redis.js';
 
-type Gate = Pick<SharedCacheGate, 'forget' | 'forgetEverything' | 'replayed' | 'warm' | 'trust' | 'state'>;
+type Gate = Pick<SharedCacheGate, 'forget' | 'forgetEverything' | 'replayed' | 'warm' | 'trust'>;
 
 export interface Mutation extends CacheBugs {
   readonly name: string;
@@ -34,9 +34,6 @@ function wrap(gate: SharedCacheGate, changes: Partial<Gate>): Gate {
     warm: () => gate.warm(),
     get trust() {
       return gate.trust;
-    },
-    get state() {
-      return gate.state;
     },
     ...changes,
   };
@@ -76,26 +73,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'after an outage everything is believed again',
     trust: (trust) => (trust === null ? null : { ...trust, sinceMs: 0 }),
   },
-  {
-    name: 'changes that come during an outage do not matter to the look that ends it',
-    gate: (gate) =>
-      wrap(gate, {
-        forget: (uids) => (gate.state === 'shut' ? Promise.resolve() : gate.forget(uids)),
-      }),
-  },
   { name: 'the loss of trust is told after the change', tellsTrustLate: true },
   { name: 'the stream is followed from now on, and entries of before are believed', replaysNothing: true },
-  {
-    name: 'entries of before are believed before the stream is replayed',
-    gate: (gate) =>
-      wrap(gate, {
-        warm: async () => {
-          const isWarm = await gate.warm();
-          gate.replayed(Number.NaN);
-          return isWarm;
-        },
-      }),
-  },
   {
     name: 'crowd-refreshed forgets nothing in the shared cache',
     gate: (gate) => wrap(gate, { forgetEverything: () => Promise.resolve() }),

@@ -117,7 +117,7 @@ export class SimulatedSubscription implements Subscription {
   }
 
   /** Hands on some of what is there, of one partition or of several. */
-  deliver(random: Random, all = false): void {
+  proceed(random: Random, all = false): void {
     const batch: LoggedMessage[] = [];
     const next = [...this.#positions];
     const first = random.int(next.length);

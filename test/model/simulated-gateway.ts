@@ -103,7 +103,7 @@ export class SimulatedWorker {
   }
 
   /** Takes the next step that main has told. */
-  takeStep(): void {
+  proceed(): void {
     const told = this.queue.shift();
     if (told === undefined) return;
     const [generations, catalog, clock, shared] = [
@@ -128,7 +128,7 @@ export class SimulatedWorker {
 
   /** It dies: nobody asks it any more, but what it sent may still arrive. */
   end(): void {
-    this.connection.breakOff();
+    this.connection.breakOff(false);
     spareGenerations.push(this.#generations);
   }
 }
@@ -210,7 +210,7 @@ export class SimulatedGateway {
 
   /** As `end` of a worker, for all of it. */
   end(): void {
-    this.connection.breakOff();
+    this.connection.breakOff(false);
     for (const worker of this.workers) worker.end();
     void this.#follower.close();
   }

@@ -158,12 +158,12 @@ export class SimulatedConnection implements SharedCache {
 
   close(): Promise<void> {
     this.#isClosed = true;
-    this.breakOff();
+    this.breakOff(false);
     return Promise.resolve();
   }
 
   /** Carries out the oldest command that is under way, or brings its answer. */
-  step(): void {
+  proceed(): void {
     const answer = this.#answers.shift();
     if (answer !== undefined) {
       answer.arrive();
@@ -181,14 +181,15 @@ export class SimulatedConnection implements SharedCache {
     for (const { command } of this.#answers) if (command.deadlineMs <= nowMs) command.giveUp();
   }
 
-  /** The connection is lost: nobody hears answers, but what was sent may still be carried out. */
-  breakOff(): void {
+  /** The connection is lost: nobody hears answers; what was sent and has not arrived may still be carried out, or never. */
+  breakOff(isSentLost: boolean): void {
     for (const { command } of this.#answers.splice(0)) command.giveUp();
     for (const command of this.#commands) command.giveUp();
+    if (isSentLost) this.#commands.length = 0;
   }
 
   reconnect(server: SimulatedServer): void {
-    this.breakOff();
+    this.breakOff(true);
     this.#server = server;
   }
 

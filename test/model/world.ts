@@ -80,11 +80,14 @@ const FAULTS: readonly Fault[] = [
   'pass time',
 ];
 
-interface StoreRead {
-  readonly look: () => void;
-  readonly fail: () => void;
+/** What is under way, and can take its next step. */
+interface Choice {
+  proceed(random: Random): void;
+}
+
+interface StoreRead extends Choice {
+  fail(): void;
   readonly deadlineMs: number;
-  answer: (() => void) | undefined;
 }
 
 /** All microtasks run; schedules that wait at the same time share the turn. */
@@ -110,6 +113,8 @@ export class World {
   #server: SimulatedServer;
   #dump: SimulatedServer['entries'] = new Map();
   #wrong: string | undefined;
+  /** A gateway that starts is given the time to. */
+  #isRestarted = false;
 
   constructor(seed: number, mutation: Mutation, counts: Counts) {
     this.#seed = seed;
@@ -138,8 +143,16 @@ export class World {
     for (let step = 0; step < STEPS && this.#wrong === undefined; step++) {
       this.#act();
       await settle();
+      if (this.#isRestarted) {
+        await this.#calm(40);
+        this.#beat();
+        await this.#calm(40);
+      }
+      this.#isRestarted = false;
+      // Some requests find everyone else standing still: the caches are filled.
+      if (this.#random.chance(0.1)) await this.#finishReads();
     }
-    if (this.#wrong === undefined && this.#random.chance(0.1)) await this.#heal();
+    if (this.#wrong === undefined && this.#random.chance(0.05)) await this.#heal();
     for (const gateway of this.#gateways) gateway.end();
     return this.#wrong;
   }
@@ -151,10 +164,11 @@ export class World {
   #act(): void {
     const random = this.#random;
     const dice = random.int(100);
+    if (random.chance(0.3)) this.#timeMs += 1;
     if (dice < 14) this.#ask();
     else if (dice < 19) this.#change();
     else if (dice < 21) this.#beat();
-    else if (dice < 25) this.#timeMs += random.int(random.chance(0.3) ? 400 : 40);
+    else if (dice < 25) this.#timeMs += random.int(random.chance(0.2) ? 400 : 20);
     else if (dice < 27) void random.pick(this.#gateways).gate.check();
     else if (dice < 31 && this.#faults.length > 0) this.#breakSomething(random.pick(this.#faults));
     else this.#proceed();
@@ -164,23 +178,22 @@ export class World {
   /** One thing that is under way goes on. */
   #proceed(): void {
     const random = this.#random;
-    const choices: (() => void)[] = [];
+    const choices: Choice[] = [];
     for (const connection of this.#connections) {
-      if (connection.isBusy) choices.push(() => connection.step());
+      if (connection.isBusy) choices.push(connection);
       if (connection.server !== this.#server && this.#server.isUp && random.chance(0.3))
-        choices.push(() => connection.reconnect(this.#server));
+        choices.push({ proceed: () => connection.reconnect(this.#server) });
     }
-    for (const gateway of this.#gateways) {
-      for (const subscription of gateway.subscriptions)
-        if (subscription.hasMore) choices.push(() => subscription.deliver(random));
-      for (const worker of gateway.workers)
-        if (worker.queue.length > 0) choices.push(() => worker.takeStep());
+    for (const { gate, subscriptions, workers } of this.#gateways) {
+      if (gate.state === 'shut') choices.push({ proceed: () => void gate.check() });
+      for (const subscription of subscriptions) if (subscription.hasMore) choices.push(subscription);
+      for (const worker of workers) if (worker.queue.length > 0) choices.push(worker);
     }
-    for (const read of this.#storeReads) choices.push(read.answer ?? read.look);
+    for (const read of this.#storeReads) choices.push(read);
     for (const list of [this.#turns, this.#publications]) {
-      if (list.length > 0) choices.push(() => list.splice(random.int(list.length), 1)[0]?.());
+      if (list.length > 0) choices.push({ proceed: () => list.splice(random.int(list.length), 1)[0]?.() });
     }
-    if (choices.length > 0) random.pick(choices)();
+    if (choices.length > 0) random.pick(choices).proceed(random);
   }
 
   #ask(): void {
@@ -234,7 +247,7 @@ export class World {
       versions.push({ publishedAtMs: Number.POSITIVE_INFINITY });
       told[user] = versions.length - 1;
     }
-    this.#publications.push(() => {
+    const publish = () => {
       for (const user of users) {
         const version = this.#versions[user]?.[told[user] as number];
         if (version !== undefined) version.publishedAtMs = this.#timeMs;
@@ -244,14 +257,12 @@ export class World {
         this.#bus.append('membership-changes', 'c0', { type: 'crowd-refreshed', ...message }, told);
       else {
         const uid = USERS[users[0] as number] as string;
-        this.#bus.append(
-          'membership-changes',
-          uid,
-          { type: 'membership-changed', uid, kind: 'enter', ...message },
-          told,
-        );
+        const value = { type: 'membership-changed', uid, kind: 'enter', ...message };
+        this.#bus.append('membership-changes', uid, value, told);
       }
-    });
+    };
+    if (random.chance(0.5)) publish();
+    else this.#publications.push(publish);
   }
 
   #beat(): void {
@@ -282,15 +293,19 @@ export class World {
         this.#server.entries.clear();
         return;
       case 'cut a connection':
-        random.pick(this.#connections).breakOff();
+        random.pick(this.#connections).breakOff(random.chance(0.5));
         return;
       case 'set the clock back':
         this.#server.offsetMs = -random.int(SKEW_MS / 2);
         return;
       case 'restart a gateway': {
-        const place = random.int(this.#gateways.length);
-        (this.#gateways[place] as SimulatedGateway).end();
-        this.#gateways[place] = this.#makeGateway();
+        const places = random.chance(0.5) ? [random.int(this.#gateways.length)] : [...this.#gateways.keys()];
+        for (const place of places) {
+          this.#gateways[place]?.end();
+          this.#gateways[place] = this.#makeGateway();
+        }
+        // Else there is hardly one that gets as far as to answer.
+        if (random.chance(0.7)) this.#isRestarted = true;
         return;
       }
       case 'restart a worker':
@@ -309,6 +324,16 @@ export class World {
     }
   }
 
+  async #finishReads(): Promise<void> {
+    this.#ask();
+    for (let i = 0; i < 6; i++) {
+      for (const run of this.#turns.splice(0)) run();
+      for (const read of this.#storeReads) read.proceed(this.#random);
+      for (const { workers } of this.#gateways) for (const { connection } of workers) connection.proceed();
+      await settle();
+    }
+  }
+
   #expire(): void {
     for (const connection of this.#connections) connection.expire(this.#timeMs);
     for (const read of this.#storeReads) if (read.deadlineMs <= this.#timeMs) read.fail();
@@ -319,14 +344,14 @@ export class World {
     for (let i = 0; i < rounds; i++) {
       for (const connection of this.#connections) {
         if (connection.server !== this.#server) connection.reconnect(this.#server);
-        while (connection.isBusy) connection.step();
+        while (connection.isBusy) connection.proceed();
       }
       for (const run of [...this.#turns.splice(0), ...this.#publications.splice(0)]) run();
-      for (const read of this.#storeReads) (read.answer ?? read.look)();
+      for (const read of this.#storeReads) read.proceed(this.#random);
       for (const { subscriptions, workers } of this.#gateways) {
         for (const subscription of subscriptions)
-          if (subscription.hasMore) subscription.deliver(this.#random, true);
-        for (const worker of workers) while (worker.queue.length > 0) worker.takeStep();
+          if (subscription.hasMore) subscription.proceed(this.#random, true);
+        for (const worker of workers) while (worker.queue.length > 0) worker.proceed();
       }
       await settle();
       if (!this.#isBusy()) return;
@@ -420,20 +445,22 @@ export class World {
   readonly #source: MembershipSource = {
     getMany: (uids) =>
       new Promise((resolve, reject) => {
+        let rows: Map<string, number>[] | undefined;
         const read: StoreRead = {
-          look: () => {
-            const rows = uids.map((uid) => this.#crowdsOf(USERS.indexOf(uid)));
-            read.answer = () => {
-              this.#storeReads.delete(read);
-              resolve(rows);
-            };
+          // First the store looks, then its answer comes.
+          proceed: () => {
+            if (rows === undefined) {
+              rows = uids.map((uid) => this.#crowdsOf(USERS.indexOf(uid)));
+              return;
+            }
+            this.#storeReads.delete(read);
+            resolve(rows);
           },
           fail: () => {
             this.#storeReads.delete(read);
             reject(new Error('the store has failed'));
           },
           deadlineMs: this.#timeMs + STORE_DEADLINE_MS,
-          answer: undefined,
         };
         this.#storeReads.add(read);
       }),
