@@ -12,6 +12,7 @@ import { QuanrenError } from '../errors/quanren-error.js';
 import { readKafkaSettings } from '../events/kafka/kafka-connection.js';
 import { openEventBus } from '../events/open-event-bus.js';
 import { locateStores } from '../stores/store-location.js';
+import { locateRedis } from './cache/redis/redis-location.js';
 import { type Gateway, startGateway } from './start-gateway.js';
 
 const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: true }));
@@ -30,6 +31,7 @@ async function run(): Promise<void> {
   const settings = loadSettings(process.env);
   const dataFolder = path.resolve(settings['data.dir']);
   const stores = locateStores(path.join(dataFolder, 'store'), settings);
+  const redis = locateRedis(settings);
   const deadLetters = new Map<string, number>();
   const bus = await openEventBus({
     kafka: readKafkaSettings(settings),
@@ -80,6 +82,7 @@ async function run(): Promise<void> {
       apiKeysFile: settings['auth.apiKeysFile'],
     },
     stores,
+    redis: redis === undefined ? undefined : { location: redis, timeoutMs: settings['redis.timeoutMs'] },
     staleAfterMs: settings['gateway.staleAfterMs'],
     cacheEntries: settings['gateway.cacheEntries'],
     cacheTtlMs: settings['gateway.cacheTtlMs'],

@@ -9,9 +9,12 @@ import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { checkExposure } from '../auth/exposure.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import type { EventBus } from '../events/event-bus.js';
+import type { Trust } from './cache/shared-cache.js';
 import { createRegistry } from './metrics/exposition.js';
 import { startMetricsServer } from './metrics/metrics-server.js';
+import { keepSharedCache } from './stream/keep-shared-cache.js';
 import { LagMeter } from './stream/lag-meter.js';
+import { CLOCK_SKEW_MS } from './stream/shared-cache-gate.js';
 import { StreamFollower } from './stream/stream-follower.js';
 import type { WorkerOptions } from './supervision/protocol.js';
 import { WorkerPool } from './supervision/worker-pool.js';
@@ -89,10 +92,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const port = await claimPort(options.host, options.port);
 
+  const { redis, cacheTtlMs } = options;
+  const onTrust = (trust: Trust | null) => pool.tell({ trust });
+  const shared = redis === undefined ? undefined : keepSharedCache({ ...redis, cacheTtlMs, log, onTrust });
   const follower = new StreamFollower({
     bus,
     now: Date.now,
-    replayMs: 0,
+    gate: shared?.gate,
+    replayMs: shared === undefined ? 0 : cacheTtlMs + 2 * CLOCK_SKEW_MS,
     onStep: (step) => pool.tell(step),
     onError: (error) => log.error({ err: error }, 'The stream of changes cannot be followed just now'),
   });
@@ -125,6 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     stalenessSeconds: follower.stalenessMs / 1_000,
     lagMessages: lag.messages,
     crowds: follower.crowdCounts,
+    sharedCache: shared?.gate.state,
     build: { version: options.version, node: process.versions.node, transport: pool.transportName },
   }));
   let metrics: Awaited<ReturnType<typeof startMetricsServer>> | undefined;
@@ -132,12 +140,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     lag.stop();
     await pool.stop(options.drainWithinMs + STOP_GRACE_MS);
     await follower.close();
+    await shared?.close();
     await metrics?.close();
   };
   try {
     metrics = await startMetricsServer(registry, options.metricsPort, (error) =>
       log.error({ err: error }, 'The metrics could not be written'),
     );
+    await shared?.connected();
     follower.start().catch((error: unknown) => log.info({ err: error }, 'The stream is no longer followed'));
   } catch (error) {
     await stop();
@@ -155,10 +165,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 function pickWorkerOptions(options: GatewayOptions, port: number): WorkerOptions {
-  const { host, tls, transport, auth, stores } = options;
+  const { host, tls, transport, auth, stores, redis } = options;
   const { staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs } = options;
   return {
-    ...{ host, port, tls, transport, auth, stores },
+    ...{ host, port, tls, transport, auth, stores, redis },
     ...{ staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs },
   };
 }

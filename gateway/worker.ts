@@ -13,6 +13,8 @@ import { openStores, type Stores } from '../stores/open-stores.js';
 import { CrowdSets } from './cache/crowd-sets.js';
 import { Generations } from './cache/generations.js';
 import { MembershipCache } from './cache/membership-cache.js';
+import { logRedis } from './cache/redis/log-redis.js';
+import { openRedisSharedCache } from './cache/redis/redis-shared-cache.js';
 import { CrowdCatalog } from './match/crowd-catalog.js';
 import { FastPath } from './match/fast-path.js';
 import { MatchService } from './match/match-service.js';
@@ -21,6 +23,7 @@ import { StreamClock } from './match/stream-clock.js';
 import { WorkerStats } from './metrics/worker-stats.js';
 import { ImmediateReader } from './read/immediate-reader.js';
 import { MembershipReader } from './read/membership-reader.js';
+import { SharedLevel } from './read/shared-level.js';
 import { applyStep } from './stream/apply-step.js';
 import {
   BEAT_EVERY_MS,
@@ -54,6 +57,7 @@ class Worker {
   readonly #clock: StreamClock;
   readonly #cache: MembershipCache;
   readonly #stores: Stores;
+  readonly #shared: SharedLevel | undefined;
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 });
   #server: ListeningTransport | undefined;
   #isDraining = false;
@@ -64,6 +68,7 @@ class Worker {
     this.#stores = openStores(options.stores, {
       onRetry: (cause, rows) => this.#stats.countRetries(cause, rows),
     });
+    this.#shared = options.redis === undefined ? undefined : this.#openShared(options.redis);
     this.#cache = new MembershipCache({
       entries: options.cacheEntries,
       maxSetBytes: MAX_SET_BYTES,
@@ -99,6 +104,7 @@ class Worker {
     const reader = new MembershipReader({
       ...shared,
       source: memberships,
+      shared: this.#shared,
       counters,
       atTurnEnd: setImmediate,
     });
@@ -137,7 +143,7 @@ class Worker {
 
   apply(step: StreamStep): void {
     const [generations, catalog, clock] = [this.#generations, this.#catalog, this.#clock];
-    applyStep(step, { generations, catalog, clock, shared: undefined }, Date.now());
+    applyStep(step, { generations, catalog, clock, shared: this.#shared }, Date.now());
   }
 
   async drain(): Promise<void> {
@@ -148,6 +154,23 @@ class Worker {
     await sleep(LINGER_MS);
     while ((this.#server?.inFlight ?? 0) > 0 && Date.now() < deadlineMs) await sleep(10);
     process.exit(0);
+  }
+
+  #openShared({ location, timeoutMs }: NonNullable<WorkerOptions['redis']>): SharedLevel {
+    const cache = openRedisSharedCache({
+      location,
+      ttlMs: this.#options.cacheTtlMs,
+      commandTimeoutMs: timeoutMs,
+      onChange: (reason) => logRedis(log, reason),
+    });
+    const stats = this.#stats;
+    return new SharedLevel(cache, {
+      onSharedRead: (asked, known, tookMs) => {
+        stats.add('sharedReads', asked);
+        stats.add('sharedHits', known);
+        stats.observe('sharedReadDuration', tookMs / 1_000);
+      },
+    });
   }
 
   #unreadyReason(): string | undefined {

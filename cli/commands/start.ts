@@ -8,6 +8,7 @@ import { checkTlsFiles } from '../../auth/tls-files.js';
 import { environmentName, loadSettings, type Settings } from '../../config/settings.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { readKafkaSettings } from '../../events/kafka/kafka-connection.js';
+import { locateRedis } from '../../gateway/cache/redis/redis-location.js';
 import { readOwnPostgres } from '../../platform/postgres-settings.js';
 import { locateStores } from '../../stores/store-location.js';
 import { refuseHeldFolder } from '../folder-lock.js';
@@ -101,6 +102,7 @@ function checkSettings(settings: Settings): void {
   checkPortsDiffer(settings, own === null ? [...PORTS, 'postgres.port'] : PORTS);
   locateStores(path.resolve(settings['data.dir'], 'store'), settings);
   readKafkaSettings(settings);
+  locateRedis(settings);
   const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] });
   for (const host of [settings['gateway.host'], settings['platform.host']]) {
     checkExposure({

@@ -89,6 +89,13 @@ export const WORKER_METRICS = {
   evictions: counter('cache_evictions_total', 'Users given up to make room'),
   drops: counter('cache_generation_drops_total', 'Reads not kept because a change overtook them'),
   coalesced: counter('coalesced_reads_total', 'Misses that joined a read already under way'),
+  sharedReads: counter('shared_cache_reads_total', 'Users asked of the shared cache (Redis)'),
+  sharedHits: counter('shared_cache_hits_total', 'Those of them that it knew'),
+  sharedReadDuration: histogram(
+    'shared_cache_read_duration_seconds',
+    'One read of the shared cache',
+    DURATION_BUCKETS,
+  ),
   batchSize: histogram('store_batch_size', 'Users in one read of the store', SIZE_BUCKETS),
   readDuration: histogram('store_read_duration_seconds', 'One read of the store', DURATION_BUCKETS),
   storeRetries: counter('store_retries_total', 'Rows asked for again of HBase, by what had befallen them', {
@@ -133,6 +140,11 @@ export const MAIN_METRICS = {
     name: 'quanren_gateway_stream_dead_letters_total',
     help: 'Messages of the stream put aside because they break their schema, by topic',
     type: 'counter',
+  },
+  sharedCache: {
+    name: 'quanren_gateway_shared_cache_state',
+    help: '1 for the state it is in, else 0; no series where there is no shared cache',
+    type: 'gauge',
   },
   crowds: { name: 'quanren_gateway_catalog_crowds', help: 'Crowds known, by status', type: 'gauge' },
   storeServerRows: {

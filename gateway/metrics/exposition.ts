@@ -1,6 +1,7 @@
 /** Folds the numbers of all workers into one prom-client registry, at the time of a scrape. */
 import { type MetricObject, Registry } from 'prom-client';
 import type { StoreServer } from '../../stores/store-server.js';
+import { GATE_STATES, type GateState } from '../stream/shared-cache-gate.js';
 import { MAIN_METRICS, WORKER_METRICS, type WorkerMetric, type WorkerMetricName } from './definitions.js';
 import { eachSeries, STATS_SIZE } from './worker-stats.js';
 
@@ -15,6 +16,8 @@ export interface MetricsSource {
   readonly stalenessSeconds: number;
   /** Undefined where the bus did not say when it was last asked. */
   readonly lagMessages: number | undefined;
+  /** undefined: there is no shared cache. */
+  readonly sharedCache: GateState | undefined;
   readonly crowds: ReadonlyMap<string, number>;
   /** The servers of the store, as each worker that serves sees them. */
   readonly storeServers: ReadonlyMap<number, readonly StoreServer[]>;
@@ -92,6 +95,10 @@ function mainValues(name: keyof typeof MAIN_METRICS, source: MetricsSource): Val
       return byLabel('type', source.streamMessages);
     case 'deadLetters':
       return byLabel('topic', source.deadLetters);
+    case 'sharedCache':
+      return source.sharedCache === undefined
+        ? []
+        : GATE_STATES.map((state) => ({ labels: { state }, value: Number(state === source.sharedCache) }));
     case 'crowds':
       return byLabel('status', source.crowds);
     case 'storeServerRows':

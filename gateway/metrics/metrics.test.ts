@@ -41,6 +41,7 @@ function sourceOf(workers: WorkerStats[], departed = new Float64Array(STATS_SIZE
     stalenessSeconds: 1.5,
     lagMessages: 7,
     crowds: new Map([['active', 8]]),
+    sharedCache: 'warming',
     storeServers: new Map([
       [0, [{ name: 'rs1:16020', rowsInFlight: 3, rowLimit: 2_048, rowsWaiting: 7, isAway: true }]],
     ]),
@@ -77,6 +78,8 @@ test('counters and histograms add up over workers, living and gone; gauges stay 
   has('quanren_gateway_worker_restarts_total{reason="stuck"} 2');
   has('quanren_gateway_workers 2');
   has('quanren_gateway_stream_lag_messages 7');
+  has('quanren_gateway_shared_cache_state{state="warming"} 1');
+  has('quanren_gateway_shared_cache_state{state="open"} 0');
   has('quanren_gateway_store_retries_total{cause="RegionMovedException"} 12');
   has('quanren_gateway_store_retries_total{cause="other"} 0');
   has('quanren_gateway_store_server_rows_in_flight{worker="0",server="rs1:16020"} 3');

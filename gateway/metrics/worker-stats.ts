@@ -84,7 +84,7 @@ export class WorkerStats {
     if (isNegative) this.add('negativeHits');
   }
 
-  observe(name: 'batchSize' | 'readDuration', value: number): void {
+  observe(name: 'batchSize' | 'readDuration' | 'sharedReadDuration', value: number): void {
     this.#observe(OFFSETS[name], WORKER_METRICS[name].buckets, value, 1);
   }
 

@@ -36,7 +36,8 @@ export interface SharedCacheGateOptions {
   readonly stopwatch: () => number;
 }
 
-export type GateState = 'warming' | 'open' | 'shut';
+export const GATE_STATES = ['warming', 'open', 'shut'] as const;
+export type GateState = (typeof GATE_STATES)[number];
 
 export class SharedCacheGate {
   readonly #options: SharedCacheGateOptions;

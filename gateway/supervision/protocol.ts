@@ -1,6 +1,7 @@
 /** What the main process and its workers tell each other. Messages of one direction keep their order. */
 import type { StoreLocation } from '../../stores/store-location.js';
 import type { StoreServer } from '../../stores/store-server.js';
+import type { RedisLocation } from '../cache/redis/redis-location.js';
 import type { Trust } from '../cache/shared-cache.js';
 import type { CrowdChange } from '../match/crowd-catalog.js';
 
@@ -19,6 +20,8 @@ export interface WorkerOptions {
     readonly apiKeysFile: string;
   };
   readonly stores: StoreLocation;
+  /** Where the shared cache is, and what a request may wait for it. */
+  readonly redis: { readonly location: RedisLocation; readonly timeoutMs: number } | undefined;
   readonly staleAfterMs: number;
   readonly cacheEntries: number;
   readonly cacheTtlMs: number;

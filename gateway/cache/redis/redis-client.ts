@@ -1,11 +1,11 @@
 /**
  * The connection to Redis (one server, a cluster, or what sentinels name), and scripts run over it. Every call is bounded
  * in time, and their number too; while Redis is away (breaker.ts) they fail at once. ioredis connects, again after each
- * loss, follows slots and masters; it neither queues nor repeats anything for us.
+ * loss, follows slots and masters; it neither queues nor repeats anything for us. It is loaded when there is a Redis.
  *
  * What fails is told as a plain sentence: ioredis' errors carry the command, and AUTH carries the password.
  */
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { Breaker } from './breaker.js';
 import { type RedisLocation, readAuthorities } from './redis-location.js';
 import { LOOK, type Script } from './scripts.js';
@@ -38,10 +38,11 @@ const NOT_CONNECTED = "Stream isn't writeable and enableOfflineQueue options is 
 type Argument = string | number | Buffer;
 
 export class RedisClient {
-  readonly #redis: Redis | Cluster;
+  #redis: Redis | Cluster | undefined;
   readonly #timeoutMs: number;
   readonly #breaker: Breaker;
   #calls = 0;
+  #isClosed = false;
   /** What the connection last complained of: it says more than that it is closed. */
   #complaint = 'it is being connected to';
 
@@ -53,15 +54,7 @@ export class RedisClient {
       onChange,
       now: () => performance.now(),
     });
-    this.#redis = connect(location);
-    this.#redis.on('error', (error: Error) => {
-      if (error.message !== NOT_CONNECTED) this.#complaint = error.message;
-    });
-    this.#redis.on('ready', () => {
-      this.#complaint = 'the connection was closed';
-      this.#breaker.hurry();
-    });
-    this.#redis.on('close', () => this.#breaker.fail(this.#complaint));
+    void this.#connect(location, readAuthorities(location));
   }
 
   get isAway(): boolean {
@@ -72,11 +65,12 @@ export class RedisClient {
   run({ lua, sha }: Script, keys: readonly Argument[], args: readonly Argument[]): Promise<unknown> {
     return this.#call(async () => {
       const rest = [keys.length, ...keys, ...args];
+      const redis = this.#connected();
       try {
-        return await this.#redis.callBuffer('evalsha', sha, ...rest);
+        return await redis.callBuffer('evalsha', sha, ...rest);
       } catch (error) {
         if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-        return await this.#redis.callBuffer('eval', lua, ...rest);
+        return await redis.callBuffer('eval', lua, ...rest);
       }
     });
   }
@@ -87,13 +81,35 @@ export class RedisClient {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#breaker.end();
-    this.#redis.disconnect();
+    this.#redis?.disconnect();
+  }
+
+  async #connect(location: RedisLocation, authorities: { ca?: Buffer }): Promise<void> {
+    const ioredis = await import('ioredis');
+    if (this.#isClosed) return;
+    const redis = createConnection(ioredis, location, authorities);
+    this.#redis = redis;
+    redis.on('error', (error: Error) => {
+      if (error.message !== NOT_CONNECTED) this.#complaint = error.message;
+    });
+    redis.on('ready', () => {
+      this.#complaint = 'the connection was closed';
+      this.#breaker.hurry();
+    });
+    redis.on('close', () => this.#breaker.fail(this.#complaint));
+  }
+
+  #connected(): Redis | Cluster {
+    if (this.#redis?.status !== 'ready') throw new Error(this.#complaint);
+    return this.#redis;
   }
 
   #masters(): readonly Redis[] {
-    const masters = this.#redis instanceof Cluster ? this.#redis.nodes('master') : [this.#redis];
-    if (masters.length === 0 || this.#redis.status !== 'ready') throw new Error(this.#complaint);
+    const redis = this.#connected();
+    const masters = 'nodes' in redis ? redis.nodes('master') : [redis];
+    if (masters.length === 0) throw new Error('no master is known');
     return masters;
   }
 
@@ -136,9 +152,13 @@ function reconnectInMs(attempts: number): number {
   return Math.min(LONGEST_RECONNECT_MS, 50 * 2 ** Math.min(attempts, 10)) * (0.5 + Math.random() / 2);
 }
 
-function connect(location: RedisLocation): Redis | Cluster {
+function createConnection(
+  { Redis, Cluster }: Pick<typeof import('ioredis'), 'Redis' | 'Cluster'>,
+  location: RedisLocation,
+  authorities: { ca?: Buffer },
+): Redis | Cluster {
   const { kind, nodes, username, password, database, tls, sentinelName, sentinelPassword } = location;
-  const secure = tls === undefined ? {} : { tls: readAuthorities(location) };
+  const secure = tls === undefined ? {} : { tls: authorities };
   const common = {
     ...secure,
     ...(username === '' ? {} : { username }),

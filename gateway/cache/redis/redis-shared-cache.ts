@@ -35,7 +35,6 @@ class RedisSharedCache implements SharedCache {
   readonly #prefixes: readonly string[];
   readonly #isCluster: boolean;
   readonly #ttlMs: number;
-  #latestLookMs = 0;
 
   constructor({ location, ttlMs, commandTimeoutMs, onChange }: RedisSharedCacheOptions) {
     this.#client = new RedisClient({ location, timeoutMs: commandTimeoutMs, onChange });
@@ -101,11 +100,8 @@ class RedisSharedCache implements SharedCache {
     if (this.#client.isAway) return undefined;
     try {
       const masters = await this.#client.look();
-      // A clock that was set back makes no old entry young: until it has caught up, nothing is believed.
-      const timeMs = Math.max(this.#latestLookMs, ...masters.map((master) => master.timeMs + 1));
-      this.#latestLookMs = timeMs;
       const ids = masters.map(({ id }) => id).sort();
-      return { server: ids.join(), timeMs };
+      return { server: ids.join(), timeMs: Math.max(...masters.map(({ timeMs }) => timeMs)) + 1 };
     } catch {
       return undefined;
     }
