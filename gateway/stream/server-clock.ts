@@ -1,11 +1,14 @@
 /**
  * The clock of the shared cache's server, kept from running backwards. Trust begins at a time of that clock; were it set
  * back, or another server's clock behind, entries leased before could bear later times and pass for new.
+ *
+ * So it is followed as a distance from a clock of ours that only measures: the largest seen, counted from before the server
+ * was asked. It is never too small; what a slow answer made too large wears off.
  */
 import type { ServerLook } from '../cache/shared-cache.js';
 
 /** Clocks are slewed by at most 500 ppm (Linux, adjtimex): a clock that loses more than this was set back. */
-const SLOWEST = 0.999;
+const WEARS_OFF = 0.001;
 
 export interface ServerClockOptions {
   /** How far ahead of the first look a lease made before it may be. */
@@ -17,24 +20,26 @@ export interface ServerClockOptions {
 export class ServerClock {
   readonly #options: ServerClockOptions;
   #leastMs = Number.NEGATIVE_INFINITY;
-  #seen: { readonly timeMs: number; readonly atMs: number } | undefined;
+  #aheadMs = Number.NEGATIVE_INFINITY;
+  #readAtMs = 0;
 
   constructor(options: ServerClockOptions) {
     this.#options = options;
   }
 
-  get hasBeenSeen(): boolean {
-    return this.#seen !== undefined;
+  get hasBeenRead(): boolean {
+    return this.#leastMs > Number.NEGATIVE_INFINITY;
   }
 
-  /** A time that no lease made before `look` bears: the clock's, or where it would be by what was seen before. */
-  read(look: ServerLook): number {
+  /** A time that no lease bears which was made before `look`; that was asked for at `askedAtMs` of the stopwatch. */
+  read(look: ServerLook, askedAtMs: number): number {
     const { skewMs, stopwatch } = this.#options;
-    const atMs = stopwatch();
-    let { timeMs } = look;
-    if (this.#seen === undefined) this.#leastMs = timeMs + skewMs;
-    else timeMs = Math.max(timeMs, Math.ceil(this.#seen.timeMs + (atMs - this.#seen.atMs) * SLOWEST));
-    this.#seen = { timeMs, atMs };
-    return Math.max(timeMs, this.#leastMs);
+    if (!this.hasBeenRead) this.#leastMs = look.timeMs + skewMs;
+    const nowMs = stopwatch();
+    const seenMs = look.timeMs - askedAtMs;
+    const timeMs = nowMs + Math.max(seenMs, this.#aheadMs);
+    this.#aheadMs = Math.max(seenMs, this.#aheadMs - (nowMs - this.#readAtMs) * WEARS_OFF);
+    this.#readAtMs = nowMs;
+    return Math.ceil(Math.max(timeMs, this.#leastMs));
   }
 }

@@ -69,10 +69,9 @@ export class SharedCacheGate {
 
   /** To be called once, before the stream is followed: whether entries of before may come to be believed. */
   async warm(): Promise<boolean> {
-    const look = await this.#look();
-    if (look === undefined) return false;
-    this.#clock.read(look);
-    this.#trust = { server: look.server, sinceMs: 0 };
+    const found = await this.#look();
+    if (found === undefined) return false;
+    this.#trust = { server: found.server, sinceMs: 0 };
     this.#state = 'warming';
     return true;
   }
@@ -108,13 +107,13 @@ export class SharedCacheGate {
       this.#missed += 1;
       return;
     }
-    const look = await this.#options.cache.look();
+    const found = await this.#look();
     if (this.#trust !== trust) return;
-    if (look?.server !== trust.server) {
+    if (found?.server !== trust.server) {
       this.#shut('a refreshed crowd could not be forgotten');
       return;
     }
-    this.#trust = { server: trust.server, sinceMs: this.#clock.read(look) };
+    this.#trust = found;
     if (this.#state === 'open') this.#options.onTrust(this.trust);
   }
 
@@ -129,30 +128,35 @@ export class SharedCacheGate {
   /** False where it is worth another look at once. */
   async #checkOnce(): Promise<boolean> {
     const [trust, missed] = [this.#trust, this.#missed];
-    const look = await this.#look();
-    if (look === undefined || this.#trust !== trust) return true;
-    const timeMs = this.#clock.read(look);
+    const found = await this.#look();
+    if (found === undefined || this.#trust !== trust) return true;
     if (trust !== undefined) {
-      if (look.server !== trust.server) this.#shut('another server answers');
+      if (found.server !== trust.server) this.#shut('another server answers');
       return true;
     }
     if (missed !== this.#missed) return false;
-    this.#trust = { server: look.server, sinceMs: timeMs };
+    this.#trust = found;
     this.#open();
     return true;
   }
 
-  /** Undefined too where a server never seen before has another time: nothing could be said of the age of its entries. */
-  async #look(): ReturnType<SharedCache['look']> {
-    const { cache, now } = this.#options;
+  /**
+   * What may be believed of what is leased from now on. Undefined while the cache is away, and where a server never seen before
+   * has another time: nothing could be said of the age of its entries.
+   */
+  async #look(): Promise<Trust | undefined> {
+    const { cache, now, stopwatch } = this.#options;
+    const askedAtMs = stopwatch();
     const look = await cache.look();
     if (look === undefined) {
       if (this.#state === 'shut') this.#tellWhy('it is away');
       return undefined;
     }
-    if (this.#clock.hasBeenSeen || Math.abs(look.timeMs - now()) <= this.#skewMs) return look;
-    this.#tellWhy(`its clock and ours are more than ${this.#skewMs / 1_000} s apart`);
-    return undefined;
+    if (!this.#clock.hasBeenRead && Math.abs(look.timeMs - now()) > this.#skewMs) {
+      this.#tellWhy(`its clock and ours are more than ${this.#skewMs / 1_000} s apart`);
+      return undefined;
+    }
+    return { server: look.server, sinceMs: this.#clock.read(look, askedAtMs) };
   }
 
   #open(): void {
