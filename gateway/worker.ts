@@ -12,7 +12,7 @@ import type { ImmediateMembershipSource } from '../stores/membership-store.js';
 import { openStores, type Stores } from '../stores/open-stores.js';
 import { CrowdSets } from './cache/crowd-sets.js';
 import { Generations } from './cache/generations.js';
-import { MembershipCache } from './cache/membership-cache.js';
+import { MembershipCache, youngMs } from './cache/membership-cache.js';
 import { logRedis } from './cache/redis/log-redis.js';
 import { openRedisSharedCache } from './cache/redis/redis-shared-cache.js';
 import { CrowdCatalog } from './match/crowd-catalog.js';
@@ -58,6 +58,7 @@ class Worker {
   readonly #cache: MembershipCache;
   readonly #stores: Stores;
   readonly #shared: SharedLevel | undefined;
+  #reader: MembershipReader | undefined;
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 });
   #server: ListeningTransport | undefined;
   #isDraining = false;
@@ -75,6 +76,7 @@ class Worker {
       ttlMs: options.cacheTtlMs,
       generations: this.#generations,
       sets: this.#sets,
+      onAging: (hash, uid) => this.#reader?.refresh(hash, uid),
     });
   }
 
@@ -97,11 +99,12 @@ class Worker {
         stats.observe('readDuration', tookMs / 1_000);
       },
       onCoalesced: () => stats.add('coalesced'),
+      onRefresh: () => stats.add('refreshes'),
       onFill: () => stats.add('fills'),
       onGenerationDrop: () => stats.add('drops'),
     };
     const { memberships, tags } = this.#stores;
-    const reader = new MembershipReader({
+    this.#reader = new MembershipReader({
       ...shared,
       source: memberships,
       shared: this.#shared,
@@ -117,7 +120,7 @@ class Worker {
           diskWaits: () => process.resourceUsage().majorPageFault,
         })
       : undefined;
-    const service = new MatchService({ ...shared, reader, tags });
+    const service = new MatchService({ ...shared, reader: this.#reader, tags });
     const { transport, warning } = chooseTransport(options.transport);
     this.#server = await transport.listen({
       host: options.host,
@@ -159,7 +162,7 @@ class Worker {
   #openShared({ location, timeoutMs }: NonNullable<WorkerOptions['redis']>): SharedLevel {
     const cache = openRedisSharedCache({
       location,
-      ttlMs: this.#options.cacheTtlMs,
+      ttlMs: youngMs(this.#options.cacheTtlMs),
       commandTimeoutMs: timeoutMs,
       onChange: (reason) => logRedis(log, reason),
     });

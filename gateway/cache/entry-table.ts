@@ -7,7 +7,10 @@
  * asked for since the last search (CLOCK within the bucket); so a hit writes one byte, and only the first time.
  * docs/adr/0002-l1-cache.md has the measurements against lru-cache and Map.
  *
- * An entry is found only if its generation has not moved (`generations.ts`) and it is younger than `ttlMs`.
+ * An entry is found only if its generation has not moved (`generations.ts`) and it is younger than `ttlMs`. Before that
+ * ends, some hit asks for it to be read anew, the likelier the nearer the end, so that what is much asked for does not
+ * end at all, and not all at once (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede
+ * Prevention", VLDB 2015). There is no lock, and the hit is a hit.
  */
 import type { CrowdSets } from './crowd-sets.js';
 import type { Generations } from './generations.js';
@@ -24,6 +27,14 @@ const USED = 16;
 const UID_LENGTH = 17;
 const UID = 18;
 
+/** Of `ttlMs`: so long an entry is young, and no hit asks for it to be read anew. */
+export const YOUNG_SHARE = 0.8;
+/**
+ * Of `ttlMs`: the mean of the exponential distribution in which a hit looks ahead; so at the end of youth one in e^10 asks,
+ * at the very end each.
+ */
+const LOOK_AHEAD_SHARE = (1 - YOUNG_SHARE) / 10;
+
 /** The longest uid, in bytes of UTF-8, that a line of `lineBytes` holds. */
 export function uidBytesOfLine(lineBytes: number): number {
   return lineBytes - UID;
@@ -38,12 +49,19 @@ export interface EntryTableOptions {
   readonly generations: Generations;
   /** Every entry holds a reference to its set. */
   readonly sets: CrowdSets;
+  /** Hears of an entry that should be read anew: its uid is `bytes[from … from + length)`, valid during the call. */
+  readonly onAging: (hash: number, bytes: Uint8Array, from: number, length: number) => void;
+  /** 0 to below 1. */
+  readonly random: () => number;
 }
 
 export class EntryTable {
   readonly #generations: Generations;
   readonly #sets: CrowdSets;
+  readonly #onAging: EntryTableOptions['onAging'];
+  readonly #random: () => number;
   readonly #ttlMs: number;
+  readonly #youngMs: number;
   readonly #lineBytes: number;
   readonly #lineInts: number;
   readonly #lineFloats: number;
@@ -57,7 +75,10 @@ export class EntryTable {
   constructor(options: EntryTableOptions) {
     this.#generations = options.generations;
     this.#sets = options.sets;
+    this.#onAging = options.onAging;
+    this.#random = options.random;
     this.#ttlMs = options.ttlMs;
+    this.#youngMs = options.ttlMs * YOUNG_SHARE;
     this.#lineBytes = options.lineBytes;
     this.#lineInts = options.lineBytes / 4;
     this.#lineFloats = options.lineBytes / 8;
@@ -75,7 +96,12 @@ export class EntryTable {
   /** The set id of the user whose uid is `bytes[from … from + length)` and whose hash is `hash`; -1 where unknown. */
   find(hash: number, bytes: Uint8Array, from: number, length: number, nowMs: number): number {
     const line = this.#locate(hash, bytes, from, length);
-    if (line < 0 || !this.#isGood(line, hash, nowMs)) return -1;
+    if (line < 0 || this.#ints[line * this.#lineInts + GENERATION] !== this.#generations.of(hash)) return -1;
+    const ageMs = nowMs - (this.#floats[line * this.#lineFloats + FILLED_AT] as number);
+    if (ageMs >= this.#youngMs) {
+      if (ageMs >= this.#ttlMs) return -1;
+      if (this.#looksBeyond(this.#ttlMs - ageMs)) this.#onAging(hash, bytes, from, length);
+    }
     const used = line * this.#lineBytes + USED;
     if (this.#bytes[used] === 0) this.#bytes[used] = 1;
     return this.#setIdOf(line);
@@ -143,6 +169,10 @@ export class EntryTable {
       if (this.#bytes[start + UID + i] !== bytes[from + i]) return false;
     }
     return true;
+  }
+
+  #looksBeyond(leftMs: number): boolean {
+    return -Math.log(1 - this.#random()) * this.#ttlMs * LOOK_AHEAD_SHARE >= leftMs;
   }
 
   #isGood(line: number, hash: number, nowMs: number): boolean {

@@ -4,7 +4,7 @@
  * room with the long. A table that holds nothing takes no memory: the system gives pages as they are first used.
  */
 import type { CrowdSet, CrowdSets } from './crowd-sets.js';
-import { EntryTable, uidBytesOfLine } from './entry-table.js';
+import { EntryTable, uidBytesOfLine, YOUNG_SHARE } from './entry-table.js';
 import type { Generations } from './generations.js';
 
 const SHORT_LINE_BYTES = 64;
@@ -12,6 +12,10 @@ const LONG_LINE_BYTES = 128;
 const MAX_SHORT_UID_BYTES = uidBytesOfLine(SHORT_LINE_BYTES);
 /** Longer uids are not cached: bytes of UTF-8. */
 export const MAX_CACHED_UID_BYTES = uidBytesOfLine(LONG_LINE_BYTES);
+/** How long, of `ttlMs`, an entry is not read anew: what comes from a further level must be younger, or nothing is new. */
+export function youngMs(ttlMs: number): number {
+  return Math.max(1, Math.floor(ttlMs * YOUNG_SHARE));
+}
 /** Buckets emptied at most to make room for a set that is not yet kept. */
 const SET_EVICTIONS = 16;
 
@@ -23,6 +27,10 @@ export interface MembershipCacheOptions {
   readonly ttlMs: number;
   readonly generations: Generations;
   readonly sets: CrowdSets;
+  /** Hears of a user whose entry will soon end and should be read anew; he was found all the same. */
+  readonly onAging?: (hash: number, uid: Uint8Array) => void;
+  /** 0 to below 1; by default `Math.random`. */
+  readonly random?: () => number;
 }
 
 export class MembershipCache {
@@ -38,8 +46,14 @@ export class MembershipCache {
     this.#generations = options.generations;
     this.#sets = options.sets;
     this.#maxSetBytes = options.maxSetBytes;
-    this.#short = new EntryTable({ ...options, lineBytes: SHORT_LINE_BYTES });
-    this.#long = new EntryTable({ ...options, lineBytes: LONG_LINE_BYTES });
+    const { onAging, random = Math.random } = options;
+    const aging = {
+      random,
+      onAging: (hash: number, bytes: Uint8Array, from: number, length: number) =>
+        onAging?.(hash, bytes.slice(from, from + length)),
+    };
+    this.#short = new EntryTable({ ...options, ...aging, lineBytes: SHORT_LINE_BYTES });
+    this.#long = new EntryTable({ ...options, ...aging, lineBytes: LONG_LINE_BYTES });
   }
 
   get size(): number {

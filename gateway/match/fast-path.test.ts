@@ -53,7 +53,13 @@ function makeWorld() {
     generations,
     source: { getMany: () => new Promise(() => {}) },
     atTurnEnd: setImmediate,
-    counters: { onBatch: noCount, onCoalesced: noCount, onFill: noCount, onGenerationDrop: noCount },
+    counters: {
+      onBatch: noCount,
+      onCoalesced: noCount,
+      onRefresh: noCount,
+      onFill: noCount,
+      onGenerationDrop: noCount,
+    },
   });
   const service = new MatchService({ ...shared, reader, tags: { get: async () => new Map() } });
   const store = (uid: string, codes: string[]) => {

@@ -43,7 +43,13 @@ function askForTags(world: {
     generations,
     source: { getMany: () => Promise.reject(new Error('nobody asks for memberships')) },
     atTurnEnd: setImmediate,
-    counters: { onBatch: () => {}, onCoalesced: () => {}, onFill: () => {}, onGenerationDrop: () => {} },
+    counters: {
+      onBatch: () => {},
+      onCoalesced: () => {},
+      onRefresh: () => {},
+      onFill: () => {},
+      onGenerationDrop: () => {},
+    },
   });
   const get = world.get ?? (async () => new Map([['rt_active_status', 'online']]));
   const service = new MatchService({ ...shared, reader, tags: { get } });

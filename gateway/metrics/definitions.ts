@@ -86,6 +86,7 @@ export const WORKER_METRICS = {
   negativeHits: counter('cache_negative_hits_total', 'Those of the hits that are in no crowd'),
   misses: counter('cache_misses_total', 'Users not found in the cache'),
   fills: counter('cache_fills_total', 'Users kept in the cache after a read'),
+  refreshes: counter('cache_refreshes_total', 'Users read anew before their entry ended'),
   evictions: counter('cache_evictions_total', 'Users given up to make room'),
   drops: counter('cache_generation_drops_total', 'Reads not kept because a change overtook them'),
   coalesced: counter('coalesced_reads_total', 'Misses that joined a read already under way'),

@@ -48,7 +48,7 @@ function makeWorld(
     generations,
     sets: new CrowdSets(),
   });
-  const counts = { batches: [] as number[], coalesced: 0, fills: 0, drops: 0, immediate: 0 };
+  const counts = { batches: [] as number[], coalesced: 0, refreshes: 0, fills: 0, drops: 0, immediate: 0 };
   const reader = new MembershipReader({
     source,
     cache,
@@ -59,6 +59,9 @@ function makeWorld(
       onBatch: (size) => counts.batches.push(size),
       onCoalesced: () => {
         counts.coalesced += 1;
+      },
+      onRefresh: () => {
+        counts.refreshes += 1;
       },
       onFill: () => {
         counts.fills += 1;

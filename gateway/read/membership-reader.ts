@@ -25,6 +25,8 @@ export interface ReaderCounters {
   /** Uids asked of the store; fills are those that were kept in the cache, drops those overtaken by a change. */
   onBatch(size: number, tookMs: number): void;
   onCoalesced(): void;
+  /** A user is read before his entry ends. */
+  onRefresh(): void;
   onFill(): void;
   onGenerationDrop(): void;
 }
@@ -107,6 +109,14 @@ export class MembershipReader {
       this.#isFlushDue = false;
       this.#flush();
     });
+  }
+
+  /** Reads a user anew for the cache alone, unless he is being read. `bytes` is the uid in UTF-8, `hash` its hash. */
+  refresh(hash: number, bytes: Uint8Array): void {
+    const uid = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+    if (this.#flights.has(uid)) return;
+    this.#options.counters.onRefresh();
+    this.read(uid, bytes, hash, () => {});
   }
 
   #flush(): void {

@@ -1,6 +1,7 @@
 /** The shared cache as the main process has it: it connects, and has the gate look after it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { youngMs } from '../cache/membership-cache.js';
 import { logRedis } from '../cache/redis/log-redis.js';
 import type { RedisLocation } from '../cache/redis/redis-location.js';
 import { openRedisSharedCache } from '../cache/redis/redis-shared-cache.js';
@@ -34,7 +35,7 @@ export interface KeptSharedCache {
 export function keepSharedCache({ location, cacheTtlMs, log, onTrust }: SharedCacheOptions): KeptSharedCache {
   const cache = openRedisSharedCache({
     location,
-    ttlMs: cacheTtlMs,
+    ttlMs: youngMs(cacheTtlMs),
     commandTimeoutMs: INVALIDATE_WITHIN_MS,
     onChange: (reason) => logRedis(log, reason),
   });

@@ -79,6 +79,8 @@ export class SimulatedWorker {
       ttlMs: L1_TTL_MS,
       generations,
       sets: new CrowdSets(),
+      random: around.random,
+      onAging: (hash, uid) => reader.refresh(hash, uid),
     });
     const shared = {
       cache,
@@ -96,7 +98,13 @@ export class SimulatedWorker {
       source,
       shared: this.#shared,
       atTurnEnd: later,
-      counters: { onBatch: () => {}, onCoalesced: () => {}, onFill: () => {}, onGenerationDrop: () => {} },
+      counters: {
+        onBatch: () => {},
+        onCoalesced: () => {},
+        onRefresh: () => {},
+        onFill: () => {},
+        onGenerationDrop: () => {},
+      },
     });
     const tags = { get: () => Promise.reject(new QuanrenError('unavailable', 'nobody asks for tags')) };
     this.#service = new MatchService({ ...shared, reader, tags });
