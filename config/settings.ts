@@ -194,7 +194,13 @@ export const SETTINGS = {
     'A user is read anew from the store at the latest after this long, changed or not.',
     300_000,
     1,
-    86_400_000,
+    43_200_000,
+  ),
+  'gateway.snapshotMinutes': integer(
+    'Each worker saves the users most asked for so often, and when it ends, to know them at the next start. 0: never.',
+    0,
+    0,
+    1_440,
   ),
   'gateway.storeDeadlineMs': integer('A read of the store that takes longer is given up.', 1_000, 1, 60_000),
   'gateway.drainMs': integer(

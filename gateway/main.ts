@@ -2,6 +2,7 @@
  * Runs the match gateway: `node dist/gateway/main.js`, with the settings of config/settings.ts. Says to the process that
  * started it `{progress}` of what to know, then `{ready}` or `{failed}`; SIGTERM stops it, within gateway.drainMs.
  */
+import { mkdirSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import path from 'node:path';
 import { pino } from 'pino';
@@ -25,6 +26,15 @@ function tell(
     if (process.send === undefined) resolve();
     else process.send(message, undefined, {}, () => resolve());
   });
+}
+
+function prepareSnapshots(
+  folder: string,
+  everyMinutes: number,
+): { readonly folder: string; readonly everyMs: number } | undefined {
+  if (everyMinutes === 0) return undefined;
+  mkdirSync(folder, { recursive: true });
+  return { folder, everyMs: everyMinutes * 60_000 };
 }
 
 async function run(): Promise<void> {
@@ -88,6 +98,7 @@ async function run(): Promise<void> {
     cacheTtlMs: settings['gateway.cacheTtlMs'],
     storeDeadlineMs: settings['gateway.storeDeadlineMs'],
     drainWithinMs: settings['gateway.drainMs'],
+    snapshots: prepareSnapshots(path.join(dataFolder, 'gateway'), settings['gateway.snapshotMinutes']),
     isUnsafeExposureAllowed: settings['unsafe.listenWithoutAuthAndTls'],
     version: VERSION,
     onWarning: (text) => {

@@ -99,7 +99,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     bus,
     now: Date.now,
     gate: shared?.gate,
-    replayMs: shared === undefined ? 0 : cacheTtlMs + 2 * CLOCK_SKEW_MS,
+    // What is known from before the start is no older; without any there is nothing to tell again.
+    replayMs: shared === undefined && options.snapshots === undefined ? 0 : cacheTtlMs + 2 * CLOCK_SKEW_MS,
     onStep: (step) => pool.tell(step),
     onError: (error) => log.error({ err: error }, 'The stream of changes cannot be followed just now'),
   });
@@ -109,6 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     heapMib: options.workerHeapMib,
     workerOptions: pickWorkerOptions(options, port),
     snapshot: () => follower.snapshot(),
+    hasTold: () => follower.hasTold,
     onDeath: (place, reason, detail) =>
       log.error({ place, reason }, `A worker died (${detail}) and is replaced`),
     onWarning,
@@ -166,9 +168,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 function pickWorkerOptions(options: GatewayOptions, port: number): WorkerOptions {
   const { host, tls, transport, auth, stores, redis } = options;
-  const { staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs } = options;
+  const { staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs, snapshots } = options;
   return {
     ...{ host, port, tls, transport, auth, stores, redis },
-    ...{ staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs },
+    ...{ staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs, snapshots },
   };
 }

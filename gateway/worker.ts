@@ -2,6 +2,7 @@
  * One worker of the gateway: a process that answers requests. Its main process tells it what to serve and forwards the
  * stream of changes; when that is gone, the worker ends. (Why processes and not threads: docs/adr/0006.)
  */
+import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -15,6 +16,7 @@ import { Generations } from './cache/generations.js';
 import { MembershipCache, youngMs } from './cache/membership-cache.js';
 import { logRedis } from './cache/redis/log-redis.js';
 import { openRedisSharedCache } from './cache/redis/redis-shared-cache.js';
+import { SnapshotKeeper } from './cache/snapshot-keeper.js';
 import { CrowdCatalog } from './match/crowd-catalog.js';
 import { FastPath } from './match/fast-path.js';
 import { MatchService } from './match/match-service.js';
@@ -47,6 +49,8 @@ function send(message: FromWorker): void {
   process.send?.(message, undefined, {}, () => {});
 }
 
+type StartMessage = Extract<ToWorker, { kind: 'start' }>;
+
 class Worker {
   readonly #options: WorkerOptions;
   readonly #stats = new WorkerStats();
@@ -59,11 +63,12 @@ class Worker {
   readonly #stores: Stores;
   readonly #shared: SharedLevel | undefined;
   #reader: MembershipReader | undefined;
+  #keeper: SnapshotKeeper | undefined;
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 });
   #server: ListeningTransport | undefined;
   #isDraining = false;
 
-  constructor(options: WorkerOptions) {
+  constructor({ options, place, mayRemember }: StartMessage) {
     this.#options = options;
     this.#clock = new StreamClock(options.staleAfterMs);
     this.#stores = openStores(options.stores, {
@@ -78,6 +83,19 @@ class Worker {
       sets: this.#sets,
       onAging: (hash, uid) => this.#reader?.refresh(hash, uid),
     });
+    if (options.snapshots !== undefined) {
+      this.#keeper = new SnapshotKeeper({
+        file: path.join(options.snapshots.folder, `worker-${place}.snapshot`),
+        cache: this.#cache,
+        generations: this.#generations,
+        catalog: this.#catalog,
+        clock: this.#clock,
+        cacheTtlMs: options.cacheTtlMs,
+        now: Date.now,
+      });
+      if (mayRemember) log.info({ place, users: this.#keeper.load() }, 'The worker begins with what it knew');
+      setInterval(() => void this.#saveSnapshot(), options.snapshots.everyMs);
+    }
   }
 
   async start(): Promise<void> {
@@ -156,7 +174,16 @@ class Worker {
     this.#server?.drain();
     await sleep(LINGER_MS);
     while ((this.#server?.inFlight ?? 0) > 0 && Date.now() < deadlineMs) await sleep(10);
+    await this.#saveSnapshot();
     process.exit(0);
+  }
+
+  async #saveSnapshot(): Promise<void> {
+    try {
+      await this.#keeper?.save();
+    } catch (error) {
+      log.error({ err: error }, 'What the worker knows could not be saved');
+    }
   }
 
   #openShared({ location, timeoutMs }: NonNullable<WorkerOptions['redis']>): SharedLevel {
@@ -205,9 +232,9 @@ function offersImmediateReads(
 
 let worker: Worker | undefined;
 
-async function start(options: WorkerOptions): Promise<void> {
+async function start(message: StartMessage): Promise<void> {
   try {
-    worker = new Worker(options);
+    worker = new Worker(message);
     await worker.start();
   } catch (error) {
     const message = error instanceof QuanrenError ? error.message : String(error);
@@ -219,7 +246,7 @@ async function start(options: WorkerOptions): Promise<void> {
 process.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'start':
-      void start(message.options);
+      void start(message);
       break;
     case 'step':
       worker?.apply(message.step);

@@ -129,6 +129,25 @@ export class EntryTable {
     for (let i = 0; i < length; i++) this.#bytes[start + UID + i] = bytes[from + i] as number;
   }
 
+  /** Every entry of the bucket that is good; the uid is a copy. */
+  visitBucket(
+    bucket: number,
+    nowMs: number,
+    visit: (uid: Uint8Array, setId: number, filledAtMs: number, wasUsed: boolean) => void,
+  ): void {
+    const firstLine = bucket * LINES_PER_BUCKET;
+    const tags = firstLine * this.#lineInts;
+    for (let way = 0; way < WAYS; way++) {
+      const hash = this.#ints[tags + way] as number;
+      const line = firstLine + 1 + way;
+      if (hash === 0 || !this.#isGood(line, hash, nowMs)) continue;
+      const start = line * this.#lineBytes;
+      const uid = this.#bytes.slice(start + UID, start + UID + (this.#bytes[start + UID_LENGTH] as number));
+      const filledAtMs = this.#floats[line * this.#lineFloats + FILLED_AT] as number;
+      visit(uid, this.#setIdOf(line), filledAtMs, this.#bytes[start + USED] !== 0);
+    }
+  }
+
   emptyBucket(bucket: number): void {
     const firstLine = bucket * LINES_PER_BUCKET;
     const tags = firstLine * this.#lineInts;

@@ -6,6 +6,7 @@
 import type { CrowdSet, CrowdSets } from './crowd-sets.js';
 import { EntryTable, uidBytesOfLine, YOUNG_SHARE } from './entry-table.js';
 import type { Generations } from './generations.js';
+import type { SnapshotEntry } from './snapshot.js';
 
 const SHORT_LINE_BYTES = 64;
 const LONG_LINE_BYTES = 128;
@@ -93,6 +94,19 @@ export class MembershipCache {
     }
     this.#tableOf(length).put(hash, bytes, from, length, generation, set.id, nowMs);
     return set;
+  }
+
+  get buckets(): number {
+    return this.#short.buckets;
+  }
+
+  /** Every entry of a bucket, 0 to below `buckets`, that is good, and whether it was asked for since it was filled. */
+  visit(bucket: number, nowMs: number, visit: (entry: SnapshotEntry, wasUsed: boolean) => void): void {
+    for (const table of [this.#short, this.#long]) {
+      table.visitBucket(bucket, nowMs, (uid, setId, filledAtMs, wasUsed) =>
+        visit({ uid, codes: [...this.#sets.get(setId).codes], filledAtMs }, wasUsed),
+      );
+    }
   }
 
   #tableOf(uidBytes: number): EntryTable {

@@ -17,6 +17,8 @@ export type CrowdChange = readonly [code: string, status: CrowdStatus | null];
 export class CrowdCatalog {
   readonly #crowds = new Map<string, Crowd>();
   isLoaded = false;
+  /** Moves with every change. */
+  version = 0;
 
   get(code: string): Crowd | undefined {
     return this.#crowds.get(code);
@@ -35,7 +37,12 @@ export class CrowdCatalog {
     return true;
   }
 
+  all(): readonly CrowdChange[] {
+    return Array.from(this.#crowds.values(), ({ code, status }): CrowdChange => [code, status]);
+  }
+
   apply(changes: readonly CrowdChange[]): void {
+    this.version += 1;
     for (const [code, status] of changes) {
       if (status === null) this.#crowds.delete(code);
       else {

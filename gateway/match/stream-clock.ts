@@ -19,6 +19,11 @@ export class StreamClock {
     this.#asOfMs = Math.max(this.#asOfMs, Math.min(asOfMs, nowMs));
   }
 
+  /** Epoch milliseconds; −Infinity before the first sign of life. */
+  get asOfMs(): number {
+    return this.#asOfMs;
+  }
+
   isFresh(nowMs: number): boolean {
     return nowMs - this.#asOfMs <= this.#staleAfterMs;
   }

@@ -27,6 +27,8 @@ export interface WorkerOptions {
   readonly cacheTtlMs: number;
   readonly storeDeadlineMs: number;
   readonly drainWithinMs: number;
+  /** Where each worker keeps its hottest entries, and how often it saves them beside when it ends. */
+  readonly snapshots: { readonly folder: string; readonly everyMs: number } | undefined;
 }
 
 /** One step of the stream: all that a worker applies at once, before it answers anything else. */
@@ -46,7 +48,13 @@ export interface StreamStep {
 }
 
 export type ToWorker =
-  | { readonly kind: 'start'; readonly options: WorkerOptions }
+  | {
+      readonly kind: 'start';
+      readonly options: WorkerOptions;
+      readonly place: number;
+      /** No worker was told of a change yet, so this one may begin with what it knew. */
+      readonly mayRemember: boolean;
+    }
   | { readonly kind: 'step'; readonly step: StreamStep }
   | { readonly kind: 'drain' };
 

@@ -50,6 +50,8 @@ export interface WorkerPoolOptions {
   readonly workerOptions: WorkerOptions;
   /** Everything that was told so far, for a worker that is new. */
   readonly snapshot: () => StreamStep;
+  /** Whether any change was told. */
+  readonly hasTold: () => boolean;
   readonly onDeath: (place: number, reason: DeathReason, detail: string) => void;
   readonly onWarning: (text: string) => void;
   readonly onGiveUp: () => void;
@@ -129,7 +131,7 @@ export class WorkerPool {
   }
 
   #startAt(number: number): Promise<void> {
-    const { module, heapMib, workerOptions, snapshot, onWarning } = this.#options;
+    const { module, heapMib, workerOptions, snapshot, hasTold, onWarning } = this.#options;
     const child = fork(module, [], {
       serialization: 'advanced',
       env: { ...HUGE_PAGES, ...process.env },
@@ -148,7 +150,7 @@ export class WorkerPool {
       killedFor: undefined,
     };
     this.#places.set(number, place);
-    this.#send(place, { kind: 'start', options: workerOptions });
+    this.#send(place, { kind: 'start', options: workerOptions, place: number, mayRemember: !hasTold() });
     this.#send(place, { kind: 'step', step: snapshot() });
     return new Promise((resolve, reject) => {
       let failure: string | undefined;

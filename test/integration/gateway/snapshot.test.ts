@@ -1,0 +1,115 @@
+/** A gateway that starts while the store, the shared cache and the bus are all away. */
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { pino } from 'pino';
+import { findFreePort } from '../../../cli/ports.js';
+import { QuanrenError } from '../../../errors/quanren-error.js';
+import type { EventBus } from '../../../events/event-bus.js';
+import { type Gateway, startGateway } from '../../../gateway/start-gateway.js';
+import type { WorkerOptions } from '../../../gateway/supervision/protocol.js';
+import { DataFolder, until } from './gateway-process.js';
+
+const data = new DataFolder();
+const gateways: Gateway[] = [];
+after(async () => {
+  for (const gateway of gateways) await gateway.stop();
+  await data.remove();
+});
+
+/** As a broker that nobody reaches. */
+const unreachable = () => Promise.reject(new QuanrenError('unavailable', 'The bus cannot be reached.'));
+const deadBus: EventBus = {
+  publish: unreachable,
+  claim: unreachable,
+  broadcast: unreachable,
+  subscribe: unreachable,
+  close: () => Promise.resolve(),
+};
+
+async function start(bus: EventBus, stores: WorkerOptions['stores']) {
+  const folder = path.join(data.folder, 'gateway');
+  mkdirSync(folder, { recursive: true });
+  const gateway = await startGateway({
+    bus,
+    stores,
+    redis: undefined,
+    snapshots: { folder, everyMs: 3_600_000 },
+    deadLetters: new Map(),
+    log: pino({ level: 'silent' }),
+    host: '127.0.0.1',
+    port: await findFreePort(),
+    metricsPort: await findFreePort(),
+    workers: 1,
+    workerHeapMib: 256,
+    transport: 'auto',
+    tls: undefined,
+    auth: { jwks: '', issuer: '', audience: '', clockSkewSeconds: 0, keysMaxAgeSeconds: 60, apiKeysFile: '' },
+    staleAfterMs: 1_000,
+    cacheEntries: 10_000,
+    cacheTtlMs: 300_000,
+    storeDeadlineMs: 500,
+    drainWithinMs: 5_000,
+    isUnsafeExposureAllowed: false,
+    version: 'test',
+    onWarning: () => {},
+    onGiveUp: () => {},
+  });
+  gateways.push(gateway);
+  const ask = async (uid: string) => {
+    const response = await fetch(`http://127.0.0.1:${gateway.port}/match?uid=${uid}`, {
+      signal: AbortSignal.timeout(10_000),
+    });
+    const json = (await response.json()) as { userCrowds?: string[]; status?: unknown; asOf?: string };
+    return { code: response.status, retryAfter: response.headers.get('retry-after'), ...json };
+  };
+  return { gateway, ask };
+}
+
+const embedded = { kind: 'embedded', folder: path.join(data.folder, 'store') } as const;
+const awayHBase = async () =>
+  ({
+    kind: 'hbase',
+    nodes: [{ host: '127.0.0.1', port: await findFreePort() }],
+    user: 'quanren',
+    tls: undefined,
+  }) as const;
+
+test('with every back end away a gateway starts, answers for whom it knew, and says since when', async () => {
+  await data.setCrowd('vip', 'active');
+  await data.change('u1', 'vip', 'enter');
+  data.startBeats();
+  const { gateway, ask } = await start(data.bus, embedded);
+  await until('fresh', async () => ((await ask('u1')).status === 'fresh' ? true : undefined));
+  assert.deepEqual((await ask('u1')).userCrowds, ['vip']);
+  assert.deepEqual((await ask('nobody')).userCrowds, []);
+  await data.stopBeats();
+  const stoppedAtMs = Date.now();
+  await gateway.stop();
+  gateways.pop();
+
+  const again = await start(deadBus, await awayHBase());
+  await until('stale', async () => ((await again.ask('u1')).status === 'stale' ? true : undefined));
+  const known = await again.ask('u1');
+  assert.deepEqual(known.userCrowds, ['vip']);
+  const asOfMs = Date.parse(String(known.asOf));
+  assert.ok(
+    asOfMs <= stoppedAtMs && asOfMs > stoppedAtMs - 1_000,
+    `${stoppedAtMs - asOfMs} ms before the stop`,
+  );
+  assert.deepEqual((await again.ask('nobody')).userCrowds, []);
+  const unknown = await again.ask('u2');
+  assert.equal(unknown.code, 503);
+  assert.equal(unknown.retryAfter, '1');
+  await again.gateway.stop();
+  gateways.pop();
+});
+
+test('what changed while no gateway ran is known once the stream is followed again', async () => {
+  await data.change('u1', 'vip', 'leave');
+  data.startBeats();
+  const { ask } = await start(data.bus, embedded);
+  await until('fresh', async () => ((await ask('u1')).status === 'fresh' ? true : undefined));
+  assert.deepEqual((await ask('u1')).userCrowds, []);
+});
