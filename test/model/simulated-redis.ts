@@ -13,6 +13,7 @@ import type {
 
 interface Entry {
   readonly leasedAtMs: number;
+  readonly endsAtMs: number;
   readonly token: string;
   readonly codes?: readonly string[];
 }
@@ -27,7 +28,6 @@ export interface CacheBugs {
 export class SimulatedServer {
   readonly id: string;
   readonly entries: Map<string, Entry>;
-  readonly #ttlMs: number;
   readonly #now: () => number;
   readonly #bugs: CacheBugs;
   /** Its clock, before or behind the world's. */
@@ -36,12 +36,11 @@ export class SimulatedServer {
 
   constructor(
     id: string,
-    options: { ttlMs: number; now: () => number; bugs: CacheBugs },
+    options: { now: () => number; bugs: CacheBugs },
     entries: ReadonlyMap<string, Entry> = new Map(),
     offsetMs = 0,
   ) {
     this.id = id;
-    this.#ttlMs = options.ttlMs;
     this.#now = options.now;
     this.#bugs = options.bugs;
     this.entries = new Map(entries);
@@ -52,7 +51,7 @@ export class SimulatedServer {
     return this.#now() + this.offsetMs;
   }
 
-  read(uid: string, newToken: string, sinceMs: number): SharedRead {
+  read(uid: string, newToken: string, sinceMs: number, ttlMs: number): SharedRead {
     const entry = this.#find(uid);
     const isBelieved =
       entry !== undefined &&
@@ -64,7 +63,8 @@ export class SimulatedServer {
         ? { kind: 'lease', token: entry.token }
         : { kind: 'value', codes: entry.codes, ageMs };
     }
-    this.entries.set(uid, { leasedAtMs: this.timeMs, token: newToken });
+    const leasedAtMs = this.timeMs;
+    this.entries.set(uid, { leasedAtMs, endsAtMs: leasedAtMs + ttlMs, token: newToken });
     return { kind: 'lease', token: newToken };
   }
 
@@ -72,7 +72,13 @@ export class SimulatedServer {
   fill({ uid, token, codes }: SharedFill): boolean {
     const entry = this.#find(uid);
     if (this.#bugs.fillsWithoutLease === true) {
-      this.entries.set(uid, { leasedAtMs: entry?.leasedAtMs ?? this.timeMs, token, codes });
+      const leasedAtMs = entry?.leasedAtMs ?? this.timeMs;
+      this.entries.set(uid, {
+        leasedAtMs,
+        endsAtMs: entry?.endsAtMs ?? Number.POSITIVE_INFINITY,
+        token,
+        codes,
+      });
       return true;
     }
     if (entry === undefined || entry.codes !== undefined || entry.token !== token) return false;
@@ -87,7 +93,7 @@ export class SimulatedServer {
   #find(uid: string): Entry | undefined {
     const entry = this.entries.get(uid);
     // The time that Redis ends a key at is one of its clock, too.
-    return entry !== undefined && this.timeMs < entry.leasedAtMs + this.#ttlMs ? entry : undefined;
+    return entry !== undefined && this.timeMs < entry.endsAtMs ? entry : undefined;
   }
 }
 
@@ -102,6 +108,8 @@ interface Command {
 
 export interface SimulatedConnectionOptions {
   readonly newToken: () => string;
+  /** How long what it leases lives. */
+  readonly ttlMs: number;
   readonly now: () => number;
   readonly timeoutMs: number;
   readonly bugs: CacheBugs;
@@ -131,14 +139,18 @@ export class SimulatedConnection implements SharedCache {
 
   read(uids: readonly string[], trust: Trust): Promise<readonly SharedRead[]> {
     const none = uids.map((): SharedRead => ({ kind: 'none' }));
+    const { newToken, ttlMs } = this.#options;
     return this.#send(none, trust, (server) =>
-      uids.map((uid) => server.read(uid, this.#options.newToken(), trust.sinceMs)),
+      uids.map((uid) => server.read(uid, newToken(), trust.sinceMs, ttlMs)),
     );
   }
 
   fill(fills: readonly SharedFill[], trust: Trust): Promise<void> {
     return this.#send(undefined, trust, (server) => {
-      for (const fill of fills) this.#options.onFill?.(server.fill(fill));
+      for (const fill of fills) {
+        const wasKept = server.fill(fill);
+        this.#options.onFill?.(wasKept);
+      }
     });
   }
 

@@ -402,7 +402,7 @@ export class World {
   #makeServer(entries?: SimulatedServer['entries']): SimulatedServer {
     this.#servers += 1;
     const bugs = this.#mutation;
-    const options = { ttlMs: L2_TTL_MS, now: () => this.#timeMs, bugs };
+    const options = { now: () => this.#timeMs, bugs };
     const offsetMs = this.#random.chance(0.5) ? 0 : this.#random.between(-SKEW_MS / 2, SKEW_MS / 2);
     return new SimulatedServer(`server ${this.#servers}`, options, entries, offsetMs);
   }
@@ -414,6 +414,7 @@ export class World {
         return `token ${this.#tokens}`;
       },
       now: () => this.#timeMs,
+      ttlMs: L2_TTL_MS,
       timeoutMs: REDIS_TIMEOUT_MS,
       bugs: this.#mutation,
       onFill: (wasKept) => {
