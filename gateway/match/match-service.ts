@@ -8,6 +8,7 @@ import { MAX_CACHED_UID_BYTES, type MembershipCache } from '../cache/membership-
 import { finishHash, HASH_START, hashByte, hashBytes } from '../cache/uid-hash.js';
 import type { WorkerStats } from '../metrics/worker-stats.js';
 import { type MembershipReader, OVERLOADED, type ReadOutcome } from '../read/membership-reader.js';
+import { readFailure } from '../read/read-failure.js';
 import type { BatchRequest } from './batch-request.js';
 import type { CrowdCatalog } from './crowd-catalog.js';
 import { parseMatchQuery, parseTagsQuery } from './query.js';
@@ -141,11 +142,7 @@ export class MatchService {
         },
         (error: unknown) => {
           limit.release(1, performance.now() - startMs, true, now());
-          responder.fail(
-            error instanceof QuanrenError
-              ? error
-              : new QuanrenError('unavailable', 'The store could not be read.', { cause: error }),
-          );
+          responder.fail(readFailure(error));
         },
       );
     } catch (error) {

@@ -14,6 +14,7 @@ import type { MembershipStore, Memberships } from '../../stores/membership-store
 import type { Generations } from '../cache/generations.js';
 import type { MembershipCache } from '../cache/membership-cache.js';
 import type { CrowdCatalog } from '../match/crowd-catalog.js';
+import { readFailure } from './read-failure.js';
 import type { SharedAnswer, SharedLevel } from './shared-level.js';
 
 export type MembershipSource = Pick<MembershipStore, 'getMany'>;
@@ -174,10 +175,7 @@ export class MembershipReader {
       outcomes = memberships.map((crowds) => catalog.sortedActive(crowds.keys()));
     } catch (error) {
       hasFailed = true;
-      const failure =
-        error instanceof QuanrenError
-          ? error
-          : new QuanrenError('unavailable', 'The store could not be read.', { cause: error });
+      const failure = readFailure(error);
       outcomes = misses.map(() => failure);
     }
     const tookMs = performance.now() - askedMs;

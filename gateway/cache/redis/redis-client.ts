@@ -32,6 +32,7 @@ const MAX_CALLS = 1_024;
 /** Times that a cluster may send one command elsewhere. */
 const MAX_REDIRECTIONS = 3;
 
+const CLOSED = 'the connection was closed';
 /** What ioredis says of a command for which there is no connection: a consequence, and not the cause. */
 const NOT_CONNECTED = "Stream isn't writeable and enableOfflineQueue options is false";
 
@@ -50,8 +51,17 @@ export class RedisClient {
   constructor({ location, timeoutMs, onChange }: RedisClientOptions) {
     this.#timeoutMs = timeoutMs;
     this.#breaker = new Breaker({
-      probe: () => this.#within(Promise.all(this.#masters().map(lookAt))),
-      onChange,
+      probe: async () => {
+        try {
+          await this.#within(this.#lookAtAll());
+        } catch (error) {
+          throw new Error(this.#whatWentWrong(error));
+        }
+      },
+      onChange: (reason) => {
+        if (reason === undefined) this.#complaint = CLOSED;
+        onChange(reason);
+      },
       now: () => performance.now(),
     });
     void this.#connect(location, readAuthorities(location));
@@ -77,7 +87,7 @@ export class RedisClient {
 
   /** Every master, or all of it rejects. */
   look(): Promise<MasterLook[]> {
-    return this.#call(() => Promise.all(this.#masters().map(lookAt)));
+    return this.#call(() => this.#lookAtAll());
   }
 
   close(): void {
@@ -94,10 +104,7 @@ export class RedisClient {
     redis.on('error', (error: Error) => {
       if (error.message !== NOT_CONNECTED) this.#complaint = error.message;
     });
-    redis.on('ready', () => {
-      this.#complaint = 'the connection was closed';
-      this.#breaker.hurry();
-    });
+    redis.on('ready', () => this.#breaker.hurry());
     redis.on('close', () => this.#breaker.fail(this.#complaint));
   }
 
@@ -106,11 +113,16 @@ export class RedisClient {
     return this.#redis;
   }
 
-  #masters(): readonly Redis[] {
+  async #lookAtAll(): Promise<MasterLook[]> {
     const redis = this.#connected();
     const masters = 'nodes' in redis ? redis.nodes('master') : [redis];
     if (masters.length === 0) throw new Error('no master is known');
-    return masters;
+    return Promise.all(masters.map(lookAt));
+  }
+
+  #whatWentWrong(error: unknown): string {
+    const message = error instanceof Error ? error.message : String(error);
+    return message === NOT_CONNECTED ? this.#complaint : message;
   }
 
   async #call<T>(ask: () => Promise<T>): Promise<T> {
@@ -120,7 +132,7 @@ export class RedisClient {
     try {
       return await this.#within(ask());
     } catch (error) {
-      this.#breaker.fail(error instanceof Error ? error.message : String(error));
+      this.#breaker.fail(this.#whatWentWrong(error));
       throw error;
     } finally {
       this.#calls -= 1;
