@@ -100,7 +100,10 @@ async function createRedisPlace(): Promise<SharedCachePlace> {
       await server().resume();
       await allServe();
     },
-    remove: () => redis.remove(),
+    remove: async () => {
+      for (const cache of opened) await cache.close();
+      await redis.remove();
+    },
   };
 }
 
@@ -164,6 +167,7 @@ async function createClusterPlace(): Promise<SharedCachePlace & { nodes: readonl
       await allServe();
     },
     remove: async () => {
+      for (const cache of opened) await cache.close();
       for (const node of nodes) await node.remove();
     },
   };
@@ -201,7 +205,6 @@ describe('a Redis Cluster', () => {
         assert.ok(again.every(({ kind }) => kind !== 'value'));
         return again.every(({ kind }) => kind === 'lease') ? true : undefined;
       });
-      await cache.close();
     } finally {
       await place.remove();
     }
