@@ -116,8 +116,11 @@ export class RedisClient {
   async #lookAtAll(): Promise<MasterLook[]> {
     const redis = this.#connected();
     const masters = 'nodes' in redis ? redis.nodes('master') : [redis];
-    if (masters.length === 0) throw new Error('no master is known');
-    return Promise.all(masters.map(lookAt));
+    const looks = await Promise.all(masters.map(lookAt));
+    if (looks.length > 0 && looks.every((each) => each !== undefined)) return looks;
+    // Where a master was replaced, a new connection goes to the one that there is now; a cluster tells by itself.
+    if (!('nodes' in redis)) redis.disconnect(true);
+    throw new Error('it is no master');
   }
 
   #whatWentWrong(error: unknown): string {
@@ -154,10 +157,10 @@ export class RedisClient {
   }
 }
 
-async function lookAt(master: Redis): Promise<MasterLook> {
-  const [id, time] = ((await master.call('eval', LOOK.lua, 0)) ?? []) as [string?, number?];
-  if (id === undefined || time === undefined) throw new Error('it is no master');
-  return { id, timeMs: time };
+/** undefined: it is no master. */
+async function lookAt(master: Redis): Promise<MasterLook | undefined> {
+  const answer = (await master.call('eval', LOOK.lua, 0)) as [string, number] | null;
+  return answer === null ? undefined : { id: answer[0], timeMs: answer[1] };
 }
 
 function reconnectInMs(attempts: number): number {
