@@ -5,6 +5,8 @@
  * newer one, and at a tie leaving wins. So any order and any repetition of the same changes ends in the same state.
  */
 
+import type { QuanrenError } from '../errors/quanren-error.js';
+
 /** 7 days: departures are remembered this long, so changes older than that are refused. */
 export const LATENESS_BOUND_MS = 7 * 24 * 3_600_000;
 /** Changes further ahead of now than this are refused: one wrong clock must not freeze a membership. */
@@ -38,6 +40,12 @@ export interface ReadOptions {
 export interface ImmediateMembershipSource {
   /** As `get`, at once. It holds the thread for as long as the read takes, so it is for one user at a time. */
   getNow(uid: string): Memberships;
+}
+
+/** What a store offers whose parts may be away one by one. */
+export interface PartialMembershipSource {
+  /** As `getMany`; who could not be read has the reason in his place. Rejects only where nobody was asked for. */
+  getEach(uids: readonly string[], options?: ReadOptions): Promise<readonly (Memberships | QuanrenError)[]>;
 }
 
 export interface MembershipStore {

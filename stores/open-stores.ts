@@ -5,14 +5,18 @@ import { HBaseClient } from './hbase/client/hbase-client.js';
 import { simpleAuthentication } from './hbase/connection/authentication.js';
 import { openHBaseMembershipStore } from './hbase/hbase-membership-store.js';
 import { openHBaseRealtimeTagStore } from './hbase/hbase-realtime-tag-store.js';
-import type { ImmediateMembershipSource, MembershipStore } from './membership-store.js';
+import type {
+  ImmediateMembershipSource,
+  MembershipStore,
+  PartialMembershipSource,
+} from './membership-store.js';
 import type { RealtimeTagStore } from './realtime-tag-store.js';
 import { readTlsOptions, type StoreLocation } from './store-location.js';
 import type { StoreServer } from './store-server.js';
 
 export interface Stores {
-  /** With `getNow` where a read need not wait. */
-  readonly memberships: MembershipStore & Partial<ImmediateMembershipSource>;
+  /** With `getNow` where a read need not wait, with `getEach` where parts of the store may be away. */
+  readonly memberships: MembershipStore & Partial<ImmediateMembershipSource & PartialMembershipSource>;
   readonly tags: RealtimeTagStore;
   /** Makes the tables that are missing, as writing does; who only reads needs no right to. Harmless when repeated. */
   prepare(): Promise<void>;

@@ -263,3 +263,23 @@ test('beyond the limit reads are refused at once', () => {
   assert.equal(refused.length, 5);
   assert.ok(refused.every((o) => o instanceof QuanrenError && o.code === 'overloaded'));
 });
+
+test('of a store whose parts fail apart, those who can be read are answered and kept', async () => {
+  const away = new QuanrenError('unavailable', 'A region server is away.');
+  const source: MembershipSource = {
+    getMany: () => Promise.reject(new Error('nobody asks so')),
+    getEach: async (uids) => uids.map((uid) => (uid === 'lost' ? away : new Map([['a', 1]]))),
+  };
+  const limit = new ConcurrencyLimit();
+  const { reader, find, counts } = makeWorld(source, setImmediate, limit);
+  const outcomes = await Promise.all(
+    ['u1', 'lost', 'u2'].map(
+      (uid) =>
+        new Promise<ReadOutcome>((resolve) => reader.read(uid, Buffer.from(uid), hashUid(uid), resolve)),
+    ),
+  );
+  assert.deepEqual(outcomes, [['a'], away, ['a']]);
+  assert.deepEqual([find('u1'), find('lost'), find('u2')], [['a'], undefined, ['a']]);
+  assert.deepEqual(counts.batches, [3]);
+  assert.equal(limit.inFlight, 0);
+});

@@ -10,14 +10,15 @@
  */
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
-import type { MembershipStore, Memberships } from '../../stores/membership-store.js';
+import type { MembershipStore, Memberships, PartialMembershipSource } from '../../stores/membership-store.js';
 import type { Generations } from '../cache/generations.js';
 import type { MembershipCache } from '../cache/membership-cache.js';
 import type { CrowdCatalog } from '../match/crowd-catalog.js';
 import { readFailure } from './read-failure.js';
 import type { SharedAnswer, SharedLevel } from './shared-level.js';
 
-export type MembershipSource = Pick<MembershipStore, 'getMany'>;
+/** With `getEach`, those who can be read are not held up by those who cannot. */
+export type MembershipSource = Pick<MembershipStore, 'getMany'> & Partial<PartialMembershipSource>;
 
 /** The user's active crowds, sorted; or why they are not known. */
 export type ReadOutcome = readonly string[] | QuanrenError;
@@ -167,12 +168,15 @@ export class MembershipReader {
     let outcomes: readonly ReadOutcome[];
     let hasFailed = false;
     try {
-      const memberships = await source.getMany(
-        misses.map(({ flight }) => flight.uid),
-        { deadlineMs: Math.max(1, deadlineMs - Math.round(askedMs - startMs)) },
+      const uids = misses.map(({ flight }) => flight.uid);
+      const options = { deadlineMs: Math.max(1, deadlineMs - Math.round(askedMs - startMs)) };
+      const found = await (source.getEach?.(uids, options) ?? source.getMany(uids, options));
+      if (answer !== undefined) fillShared(answer, misses, found);
+      outcomes = found.map((each) =>
+        each instanceof QuanrenError ? readFailure(each) : catalog.sortedActive(each.keys()),
       );
-      if (answer !== undefined) fillShared(answer, misses, memberships);
-      outcomes = memberships.map((crowds) => catalog.sortedActive(crowds.keys()));
+      // One server of several that is away says nothing of how much the others can be asked.
+      hasFailed = outcomes.every((each) => each instanceof QuanrenError);
     } catch (error) {
       hasFailed = true;
       const failure = readFailure(error);
@@ -206,10 +210,12 @@ export class MembershipReader {
 function fillShared(
   answer: SharedAnswer,
   misses: readonly Miss[],
-  memberships: readonly Memberships[],
+  found: readonly (Memberships | QuanrenError)[],
 ): void {
-  const fills = misses.flatMap(({ flight, token }, i) =>
-    token === undefined ? [] : [{ uid: flight.uid, token, codes: [...(memberships[i]?.keys() ?? [])] }],
-  );
+  const fills = misses.flatMap(({ flight, token }, i) => {
+    const crowds = found[i];
+    const isKnown = crowds !== undefined && !(crowds instanceof QuanrenError);
+    return isKnown && token !== undefined ? [{ uid: flight.uid, token, codes: [...crowds.keys()] }] : [];
+  });
   if (fills.length > 0) void answer.fill(fills);
 }

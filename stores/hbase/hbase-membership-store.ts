@@ -3,12 +3,14 @@
  * leaving a DeleteColumn. That is all the order there is: HBase answers with the newest put that no deletion as new or
  * newer covers, so older changes undo nothing, and leaving wins a tie.
  */
+import { QuanrenError } from '../../errors/quanren-error.js';
 import { checkChange, judgeChangeTime } from '../changes.js';
 import type {
   ApplyResult,
   MembershipChange,
   MembershipStore,
   Memberships,
+  PartialMembershipSource,
   ReadOptions,
 } from '../membership-store.js';
 import { checkUid, uidOfRowKey } from '../row-key.js';
@@ -23,12 +25,14 @@ export interface HBaseMembershipStoreOptions extends HBaseTableOptions {
 }
 
 /** Asks HBase nothing yet. Closing the store leaves the client open. */
-export function openHBaseMembershipStore(options: HBaseMembershipStoreOptions): MembershipStore & Preparable {
+export function openHBaseMembershipStore(
+  options: HBaseMembershipStoreOptions,
+): MembershipStore & PartialMembershipSource & Preparable {
   const name = options.table === undefined ? MEMBERSHIP_TABLE : utf8Bytes(options.table);
   return new HBaseMembershipStore(new HBaseTable(tableSchema(name, MEMBERSHIP_FAMILY), options));
 }
 
-class HBaseMembershipStore implements MembershipStore, Preparable {
+class HBaseMembershipStore implements MembershipStore, PartialMembershipSource, Preparable {
   readonly #table: HBaseTable;
 
   constructor(table: HBaseTable) {
@@ -45,6 +49,12 @@ class HBaseMembershipStore implements MembershipStore, Preparable {
     for (const uid of uids) checkUid(uid);
     const rows = await this.#table.read(uids, options);
     return rows.map(membershipsOf);
+  }
+
+  async getEach(uids: readonly string[], options?: ReadOptions): Promise<(Memberships | QuanrenError)[]> {
+    for (const uid of uids) checkUid(uid);
+    const rows = await this.#table.readApart(uids, options);
+    return rows.map((row) => (row instanceof QuanrenError ? row : membershipsOf(row)));
   }
 
   async apply(changes: readonly MembershipChange[], nowMs: number): Promise<ApplyResult> {

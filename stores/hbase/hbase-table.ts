@@ -4,7 +4,7 @@ import type { ReadOptions } from '../membership-store.js';
 import { DEFAULT_BUCKETS } from '../row-key.js';
 import { HBaseAdmin } from './admin/hbase-admin.js';
 import { finalError } from './client/failures.js';
-import type { ConditionalMutation, HBaseClient } from './client/hbase-client.js';
+import type { ConditionalMutation, HBaseClient, OperationOptions } from './client/hbase-client.js';
 import { rowOfUid, splitKeys } from './tables.js';
 import type { ByteString } from './wire/byte-string.js';
 import type { Cell } from './wire/cell-block.js';
@@ -64,16 +64,19 @@ export class HBaseTable implements Preparable {
   }
 
   /** One row per uid, in their order; a uid that comes twice is read once. */
-  async read(uids: readonly string[], options: ReadOptions = {}): Promise<(readonly Cell[])[]> {
-    this.requireOpen();
-    const indices = new Map<string, number>();
-    for (const uid of uids) if (!indices.has(uid)) indices.set(uid, indices.size);
-    const rows = Array.from(indices.keys(), (uid) => this.row(uid));
-    const found = await this.client.getRows(this.schema.table, rows, undefined, {
-      timeoutMs: options.deadlineMs ?? this.#readTimeoutMs,
-      failsFast: true,
-    });
-    return uids.map((uid) => found[indices.get(uid) ?? -1] ?? []);
+  read(uids: readonly string[], options: ReadOptions = {}): Promise<(readonly Cell[])[]> {
+    const { table } = this.schema;
+    return this.#readDistinct(uids, (rows) =>
+      this.client.getRows(table, rows, undefined, this.#readOptions(options)),
+    );
+  }
+
+  /** As `read`; a row that could not be read has the reason in its place. */
+  readApart(uids: readonly string[], options: ReadOptions = {}): Promise<(readonly Cell[] | QuanrenError)[]> {
+    const { table } = this.schema;
+    return this.#readDistinct(uids, (rows) =>
+      this.client.getRowsApart(table, rows, this.#readOptions(options)),
+    );
   }
 
   /** Resolves when all are durable. */
@@ -112,6 +115,21 @@ export class HBaseTable implements Preparable {
 
   requireOpen(): void {
     if (this.#isClosed) throw new QuanrenError('unavailable', 'The store is closed.');
+  }
+
+  async #readDistinct<Outcome>(
+    uids: readonly string[],
+    read: (rows: readonly ByteString[]) => Promise<readonly Outcome[]>,
+  ): Promise<(Outcome | readonly Cell[])[]> {
+    this.requireOpen();
+    const indices = new Map<string, number>();
+    for (const uid of uids) if (!indices.has(uid)) indices.set(uid, indices.size);
+    const found = await read(Array.from(indices.keys(), (uid) => this.row(uid)));
+    return uids.map((uid) => found[indices.get(uid) ?? -1] ?? []);
+  }
+
+  #readOptions({ deadlineMs }: ReadOptions): OperationOptions {
+    return { timeoutMs: deadlineMs ?? this.#readTimeoutMs, failsFast: true };
   }
 
   async #create(): Promise<void> {

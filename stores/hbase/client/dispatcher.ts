@@ -12,7 +12,7 @@ import type { RegionLocator } from '../locate/region-locator.js';
 import type { RowAction } from '../wire/messages/multi-request.js';
 import type { TableName } from '../wire/messages/table-name.js';
 import { Deadlines } from './deadlines.js';
-import { causeOf, finalError, remedyOf, waitMs } from './failures.js';
+import { causeOf, remedyOf, waitMs } from './failures.js';
 import { Operation, OperationGroup, type OperationGroupOptions, type Outcome } from './operation.js';
 import { ServerQueue } from './server-queue.js';
 
@@ -45,7 +45,7 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  /** One outcome per action, in their order. Rejects with QuanrenError as soon as one of them fails for good. */
+  /** One outcome per action, in their order. Rejects with QuanrenError as soon as one of them fails for good, unless they fail apart. */
   run(actions: readonly RowAction[], options: OperationGroupOptions): Promise<Outcome[]> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw new QuanrenError('unavailable', 'The HBase client is closed.');
@@ -97,7 +97,7 @@ export class Dispatcher {
     }
     operation.region = region;
     if (this.#queueOf(region.server).push(operation)) return;
-    group.fail(new QuanrenError('overloaded', 'Too many rows wait for a region server.'));
+    group.failOne(operation.index, new QuanrenError('overloaded', 'Too many rows wait for a region server.'));
   }
 
   /** Those that wait for regions of the same table wait together; but who would not wait for a cluster that is away. */
@@ -105,7 +105,7 @@ export class Dispatcher {
     const { table, failsFast } = operation.group;
     const lost = failsFast ? this.#lost : undefined;
     const mayWait = lost === undefined || Date.now() - lost.sinceMs < LASTING_MS;
-    if (!mayWait) operation.group.fail(finalError(lost.error));
+    if (!mayWait) operation.group.failOne(operation.index, lost.error);
     const waiting = this.#unlocated.get(table);
     if (waiting !== undefined) {
       if (mayWait) waiting.push(operation);
@@ -169,7 +169,7 @@ export class Dispatcher {
       const { group, region } = operation;
       if (remedy === 'relocate' && region !== undefined) this.#options.locator.forget(region);
       if (remedy === 'give-up' || (isLasting && group.failsFast)) {
-        group.fail(finalError(error));
+        group.failOne(operation.index, error);
         continue;
       }
       group.noteFailure(error);

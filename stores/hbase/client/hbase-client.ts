@@ -101,6 +101,18 @@ export class HBaseClient {
     return outcomes as readonly (readonly Cell[])[];
   }
 
+  /** As `getRows`; a row that could not be read has the reason in its place. Rejects only where nothing was begun. */
+  async getRowsApart(
+    table: TableName,
+    rows: readonly ByteString[],
+    options: OperationOptions = {},
+  ): Promise<readonly (readonly Cell[] | QuanrenError)[]> {
+    const actions = rows.map((row) => ({ kind: 'get' as const, row, projection: {} }));
+    const group = { ...this.#groupOptions(table, options), failsApart: true };
+    const outcomes = await this.#dispatcher.run(actions, group);
+    return outcomes as readonly (readonly Cell[] | QuanrenError)[];
+  }
+
   /** Resolves when all of them are durable. When it rejects, any of them may have been done. */
   async mutate(
     table: TableName,
@@ -166,6 +178,7 @@ export class HBaseClient {
       table,
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       failsFast: options.failsFast ?? false,
+      failsApart: false,
     };
   }
 }

@@ -6,14 +6,19 @@ import type { RowAction } from '../wire/messages/multi-request.js';
 import type { TableName } from '../wire/messages/table-name.js';
 import { finalError } from './failures.js';
 
-/** The cells that a get found; of a mutation, whether it was done: always, if it has no condition. */
-export type Outcome = readonly Cell[] | boolean;
+/**
+ * The cells that a get found; of a mutation, whether it was done: always, if it has no condition. A QuanrenError only in a
+ * group that `failsApart`.
+ */
+export type Outcome = readonly Cell[] | boolean | QuanrenError;
 
 export interface OperationGroupOptions {
   readonly table: TableName;
   readonly timeoutMs: number;
   /** Whether to fail as soon as a server is known to be away, rather than wait for it up to the deadline. */
   readonly failsFast: boolean;
+  /** Whether one that fails has that as its outcome, and the others have theirs; else the group fails with it. */
+  readonly failsApart: boolean;
 }
 
 export class OperationGroup {
@@ -22,6 +27,7 @@ export class OperationGroup {
   readonly deadlineAtMs: number;
   readonly size: number;
   readonly #timeoutMs: number;
+  readonly #failsApart: boolean;
   #outcomes: Outcome[];
   #remaining: number;
   #resolve: ((outcomes: Outcome[]) => void) | undefined;
@@ -39,6 +45,7 @@ export class OperationGroup {
     this.table = options.table;
     this.failsFast = options.failsFast;
     this.#timeoutMs = options.timeoutMs;
+    this.#failsApart = options.failsApart;
     this.deadlineAtMs = Date.now() + options.timeoutMs;
     this.size = size;
     this.#remaining = size;
@@ -64,11 +71,21 @@ export class OperationGroup {
     resolve(outcomes);
   }
 
+  /** One failed for good. */
+  failOne(index: number, error: unknown): void {
+    if (this.#failsApart) this.succeed(index, finalError(error));
+    else this.fail(error);
+  }
+
+  /** Whatever is unfinished failed for good. */
   fail(error: unknown): void {
-    const reject = this.#reject;
-    if (reject === undefined) return;
+    const [resolve, reject] = [this.#resolve, this.#reject];
+    if (resolve === undefined || reject === undefined) return;
+    const failure = finalError(error);
+    const outcomes = this.#outcomes;
     this.#settle();
-    reject(finalError(error));
+    if (this.#failsApart) resolve(Array.from(outcomes, (outcome) => outcome ?? failure));
+    else reject(failure);
   }
 
   /** An attempt failed, another is made: the deadline tells of it, should it pass. */

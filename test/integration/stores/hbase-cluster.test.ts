@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerProcess } from '../../../engines/server-process.js';
+import { QuanrenError } from '../../../errors/quanren-error.js';
 import { HBaseAdmin } from '../../../stores/hbase/admin/hbase-admin.js';
 import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
 import { splitKeys, tableSchema } from '../../../stores/hbase/tables.js';
@@ -133,6 +134,32 @@ describe('the HBase client over two region servers', () => {
       }
     }, PATIENT_TIMEOUT_MS);
     assert.equal(tally.failed, 0, JSON.stringify(tally));
+  });
+
+  it('reads what the other server has while one is away, also in one batch with what it has not', async () => {
+    const regions = await admin.regions(TABLE);
+    const port = regions[0]?.server.port;
+    const server = serverThatHolds({ port: port ?? 0 });
+    const held = (key: string) => regions.findLast(({ info }) => info.startKey <= key)?.server.port === port;
+    const rows = ROWS.slice(0, 100);
+    const [theirs, others] = [rows.filter(held), rows.filter((row) => !held(row))];
+    assert.ok(theirs.length > 0 && others.length > 0);
+    await server.pause();
+    try {
+      await client.getRowsApart(TABLE, rows, { timeoutMs: READ_TIMEOUT_MS, failsFast: true });
+      await sleep(500);
+      const startedMs = performance.now();
+      const found = await client.getRowsApart(TABLE, rows, { timeoutMs: READ_TIMEOUT_MS, failsFast: true });
+      assert.ok(performance.now() - startedMs < READ_TIMEOUT_MS / 2, 'those who wait fail early');
+      for (const [i, row] of rows.entries()) {
+        const outcome = found[i];
+        if (held(row)) assert.equal(outcome instanceof QuanrenError && outcome.code, 'unavailable');
+        else assert.ok(Array.isArray(outcome) && outcome.length === 1, row);
+      }
+    } finally {
+      await server.resume();
+    }
+    await allReadable();
   });
 
   it('gets over a server that is killed', async (t) => {
