@@ -143,7 +143,7 @@ describe('gateways that share a Redis', { timeout: 240_000 }, () => {
   }
 
   async function metric(series: string): Promise<number> {
-    const values = await Promise.all(gateways.map((gateway) => gateway?.metric(series) ?? 0));
+    const values = await Promise.all(gateways.map(async (gateway) => gateway?.metric(series) ?? 0));
     return values.reduce((sum, value) => sum + value, 0);
   }
 
