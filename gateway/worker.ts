@@ -16,6 +16,7 @@ import { Generations } from './cache/generations.js';
 import { MembershipCache, youngMs } from './cache/membership-cache.js';
 import { logRedis } from './cache/redis/log-redis.js';
 import { openRedisSharedCache } from './cache/redis/redis-shared-cache.js';
+import { createSnapshotFile } from './cache/snapshot.js';
 import { SnapshotKeeper } from './cache/snapshot-keeper.js';
 import { CrowdCatalog } from './match/crowd-catalog.js';
 import { FastPath } from './match/fast-path.js';
@@ -85,7 +86,7 @@ class Worker {
     });
     if (options.snapshots !== undefined) {
       this.#keeper = new SnapshotKeeper({
-        file: path.join(options.snapshots.folder, `worker-${place}.snapshot`),
+        storage: createSnapshotFile(path.join(options.snapshots.folder, `worker-${place}.snapshot`)),
         cache: this.#cache,
         generations: this.#generations,
         catalog: this.#catalog,

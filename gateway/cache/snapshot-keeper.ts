@@ -1,5 +1,5 @@
 /**
- * Keeps the hottest entries of a worker in a file, and begins with what is there.
+ * Saves the hottest entries of a worker, and begins with what is there.
  *
  * What was loaded is said to be stale since the time when it was saved, by the stream's clock. It becomes fresh as anything
  * cached does: main tells the changes of so long ago that no entry is older, those of before the start included.
@@ -9,7 +9,7 @@ import type { CrowdCatalog } from '../match/crowd-catalog.js';
 import type { StreamClock } from '../match/stream-clock.js';
 import type { Generations } from './generations.js';
 import type { MembershipCache } from './membership-cache.js';
-import { readSnapshot, type SnapshotEntry, writeSnapshot } from './snapshot.js';
+import type { SnapshotEntry, SnapshotStorage } from './snapshot.js';
 import { hashBytes } from './uid-hash.js';
 
 /** At most so many entries: some 5 MB of file. */
@@ -18,7 +18,7 @@ const MAX_ENTRIES = 100_000;
 const BUCKETS_A_TURN = 512;
 
 export interface SnapshotKeeperOptions {
-  readonly file: string;
+  readonly storage: SnapshotStorage;
   readonly cache: MembershipCache;
   readonly generations: Generations;
   readonly catalog: CrowdCatalog;
@@ -38,8 +38,8 @@ export class SnapshotKeeper {
 
   /** Fills the cache, the catalog and the clock, which must be as new; returns how many users are known. */
   load(): number {
-    const { file, cache, generations, catalog, clock, cacheTtlMs, now } = this.#options;
-    const snapshot = readSnapshot(file);
+    const { storage, cache, generations, catalog, clock, cacheTtlMs, now } = this.#options;
+    const snapshot = storage.read();
     if (snapshot === undefined) return 0;
     const nowMs = now();
     catalog.load(snapshot.crowds);
@@ -62,7 +62,7 @@ export class SnapshotKeeper {
   }
 
   async #save(): Promise<number> {
-    const { file, catalog, clock } = this.#options;
+    const { storage, catalog, clock } = this.#options;
     // Noted first: an entry that is collected later holds what came until then, and that is no less.
     const { asOfMs } = clock;
     const { version } = catalog;
@@ -71,7 +71,7 @@ export class SnapshotKeeper {
     const entries = await this.#collect();
     // A crowd that changed meanwhile made every entry old.
     if (catalog.version !== version) return 0;
-    await writeSnapshot(file, { asOfMs, crowds, entries });
+    await storage.write({ asOfMs, crowds, entries });
     return entries.length;
   }
 

@@ -9,7 +9,7 @@ import { StreamClock } from '../match/stream-clock.js';
 import { CrowdSets } from './crowd-sets.js';
 import { Generations, slotOf } from './generations.js';
 import { MembershipCache } from './membership-cache.js';
-import { decodeSnapshot, encodeSnapshot, readSnapshot, type Snapshot } from './snapshot.js';
+import { createSnapshotFile, decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot.js';
 import { SnapshotKeeper } from './snapshot-keeper.js';
 import { hashUid } from './uid-hash.js';
 
@@ -55,8 +55,8 @@ test('a file that is damaged, cut, foreign or missing is none', () => {
     assert.equal(decodeSnapshot(changed), undefined, `byte ${i}`);
   }
   fc.assert(fc.property(fc.uint8Array(), (noise) => decodeSnapshot(Buffer.from(noise)) === undefined));
-  assert.equal(readSnapshot(path.join(folder, 'missing')), undefined);
-  assert.equal(readSnapshot(folder), undefined);
+  assert.equal(createSnapshotFile(path.join(folder, 'missing')).read(), undefined);
+  assert.equal(createSnapshotFile(folder).read(), undefined);
 });
 
 const TTL_MS = 10_000;
@@ -73,8 +73,8 @@ function makeWorker(file: string, nowMs: number, entries = 1_000) {
     generations,
     sets: new CrowdSets(),
   });
-  const now = () => world.nowMs;
-  const keeper = new SnapshotKeeper({ file, cache, generations, catalog, clock, cacheTtlMs: TTL_MS, now });
+  const shared = { cache, generations, catalog, clock, cacheTtlMs: TTL_MS, now: () => world.nowMs };
+  const keeper = new SnapshotKeeper({ ...shared, storage: createSnapshotFile(file) });
   const put = (uid: string, codes: string[]) => {
     const bytes = Buffer.from(uid);
     const hash = hashUid(uid);
@@ -134,7 +134,11 @@ test('those that were asked for come first; a catalog that changes meanwhile mak
   for (let i = 0; i < 140_000; i += 10) worker.find(`u${i}`);
   assert.equal(await worker.keeper.save(), 100_000);
   assert.ok(statSync(file).size < 5_000_000);
-  const saved = new Set(readSnapshot(file)?.entries.map(({ uid }) => Buffer.from(uid).toString()));
+  const saved = new Set(
+    createSnapshotFile(file)
+      .read()
+      ?.entries.map(({ uid }) => Buffer.from(uid).toString()),
+  );
   for (let i = 0; i < 140_000; i += 10) if (worker.find(`u${i}`) !== undefined) assert.ok(saved.has(`u${i}`));
   writeFileSync(file, '');
   const saving = worker.keeper.save();

@@ -6,7 +6,7 @@
  *
  * Numbers are little-endian. The header holds the crowds, the sets of crowds, and until when the stream had been followed.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { CrowdChange } from '../match/crowd-catalog.js';
@@ -88,22 +88,28 @@ export function decodeSnapshot(bytes: Buffer): Snapshot | undefined {
   return { asOfMs, crowds, entries };
 }
 
-/** A file is there whole or not at all. */
-export async function writeSnapshot(file: string, snapshot: Snapshot): Promise<void> {
-  const unfinished = `${file}.tmp`;
-  await writeFile(unfinished, encodeSnapshot(snapshot));
-  await rename(unfinished, file);
+export interface SnapshotStorage {
+  /** undefined where there is none, or none that can be read. */
+  read(): Snapshot | undefined;
+  write(snapshot: Snapshot): Promise<void>;
 }
 
-/** undefined where there is none, or none that can be read. */
-export function readSnapshot(file: string): Snapshot | undefined {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch {
-    return undefined;
-  }
-  return bytes.length > MAX_BYTES ? undefined : decodeSnapshot(bytes);
+export function createSnapshotFile(file: string): SnapshotStorage {
+  return {
+    read: () => {
+      try {
+        return statSync(file).size > MAX_BYTES ? undefined : decodeSnapshot(readFileSync(file));
+      } catch {
+        return undefined;
+      }
+    },
+    // A file is there whole or not at all.
+    write: async (snapshot) => {
+      const unfinished = `${file}.tmp`;
+      await writeFile(unfinished, encodeSnapshot(snapshot));
+      await rename(unfinished, file);
+    },
+  };
 }
 
 function u32(value: number): Buffer {

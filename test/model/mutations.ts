@@ -24,6 +24,8 @@ export interface Mutation extends CacheBugs {
   readonly believesClock?: boolean;
   readonly replaysNothing?: boolean;
   readonly fillsL1Always?: boolean;
+  /** A worker begins with a snapshot although others were told of changes since. */
+  readonly alwaysRemembers?: boolean;
 }
 
 function wrap(gate: SharedCacheGate, changes: Partial<Gate>): Gate {
@@ -80,6 +82,7 @@ export const MUTATIONS: readonly Mutation[] = [
     gate: (gate) => wrap(gate, { forgetEverything: () => Promise.resolve() }),
   },
   { name: 'a clock that was set back is believed', believesClock: true },
+  { name: 'a worker that is replaced begins with a snapshot', alwaysRemembers: true },
   { name: 'L1 keeps what was overtaken by a change', fillsL1Always: true },
 ];
 

@@ -5,6 +5,8 @@ import { CrowdSets } from '../../gateway/cache/crowd-sets.js';
 import { Generations } from '../../gateway/cache/generations.js';
 import { MembershipCache } from '../../gateway/cache/membership-cache.js';
 import type { SharedCache, Trust } from '../../gateway/cache/shared-cache.js';
+import type { SnapshotStorage } from '../../gateway/cache/snapshot.js';
+import { SnapshotKeeper } from '../../gateway/cache/snapshot-keeper.js';
 import { CrowdCatalog } from '../../gateway/match/crowd-catalog.js';
 import { MatchService } from '../../gateway/match/match-service.js';
 import type { Responder } from '../../gateway/match/responder.js';
@@ -40,6 +42,9 @@ export interface Surroundings {
   readonly later: (run: () => void) => void;
   readonly onKnown: (count: number) => void;
   readonly onShut: () => void;
+  readonly onRemembered: (users: number) => void;
+  /** Where the worker in that place keeps what it knows. */
+  readonly storage: (place: number) => SnapshotStorage;
 }
 
 interface Told {
@@ -61,9 +66,10 @@ export class SimulatedWorker {
   readonly #clock = new StreamClock(STALE_AFTER_MS);
   readonly #shared: SharedLevel;
   readonly #service: MatchService;
+  readonly #keeper: SnapshotKeeper;
   readonly #now: () => number;
 
-  constructor(around: Surroundings, users: number) {
+  constructor(around: Surroundings, users: number, place: number, mayRemember: boolean) {
     const { mutation, now, source, later } = around;
     this.#now = now;
     this.versions = new Array<number>(users).fill(0);
@@ -108,6 +114,9 @@ export class SimulatedWorker {
     });
     const tags = { get: () => Promise.reject(new QuanrenError('unavailable', 'nobody asks for tags')) };
     this.#service = new MatchService({ ...shared, reader, tags });
+    const storage = around.storage(place);
+    this.#keeper = new SnapshotKeeper({ ...shared, generations, storage, cacheTtlMs: L1_TTL_MS });
+    if (mayRemember) around.onRemembered(this.#keeper.load());
   }
 
   /** Takes the next step that main has told. */
@@ -132,6 +141,10 @@ export class SimulatedWorker {
       fail: () => done(undefined),
     };
     this.#service.match(`uid=${uid}`, responder as Responder);
+  }
+
+  save(): void {
+    void this.#keeper.save();
   }
 
   /** It dies: nobody asks it any more, but what it sent may still arrive. */
@@ -202,7 +215,10 @@ export class SimulatedGateway {
         throw error;
       },
     });
-    this.workers = Array.from({ length: WORKERS }, () => new SimulatedWorker(around, users));
+    this.workers = Array.from(
+      { length: WORKERS },
+      (_, place) => new SimulatedWorker(around, users, place, true),
+    );
     // Ends with the gateway, in the middle of a schedule.
     this.#follower.start().catch(() => {});
   }
@@ -210,7 +226,8 @@ export class SimulatedGateway {
   /** Puts a new worker in the place of one that died; returns that. */
   replaceWorker(place: number): SimulatedWorker {
     const dead = this.workers[place] as SimulatedWorker;
-    const worker = new SimulatedWorker(this.#around, this.#users);
+    const mayRemember = !this.#follower.hasTold || this.#around.mutation.alwaysRemembers === true;
+    const worker = new SimulatedWorker(this.#around, this.#users, place, mayRemember);
     worker.queue.push({ step: this.#snapshot(), versions: this.#told });
     this.workers[place] = worker;
     return dead;

@@ -14,60 +14,44 @@
  *    the shared cache is trusted again.
  */
 import { TOPICS } from '../../events/topics.js';
-import type { MembershipSource } from '../../gateway/read/membership-reader.js';
+import type { Snapshot } from '../../gateway/cache/snapshot.js';
 import { Random } from '../differential/random.js';
 import type { Mutation } from './mutations.js';
 import { SimulatedBus } from './simulated-bus.js';
-import {
-  L2_TTL_MS,
-  SimulatedGateway,
-  SKEW_MS,
-  STALE_AFTER_MS,
-  STORE_DEADLINE_MS,
-} from './simulated-gateway.js';
+import { L2_TTL_MS, SimulatedGateway, SKEW_MS } from './simulated-gateway.js';
 import { SimulatedConnection, SimulatedServer } from './simulated-redis.js';
+import { SimulatedStore } from './simulated-store.js';
+import { CROWDS, Truth, USERS } from './truth.js';
 
-const USERS = ['u0', 'u1'];
 const STEPS = 70;
 const REDIS_TIMEOUT_MS = 50;
-/** Every version of a user's crowds is another crowd, of this many. */
-const CROWDS = 7;
 const HEALING_ROUNDS = 400;
 const PARTITIONS = TOPICS['membership-changes'].partitions;
 
+/** What the schedules have reached. */
 export interface Counts {
   answers: number;
+  /** Of these, those said to be stale. */
   stale: number;
+  /** Answers that could not be established. */
   errors: number;
+  /** Users found in the shared cache. */
   known: number;
   fills: number;
   refusedFills: number;
+  /** How often a gateway stopped believing the shared cache. */
   shut: number;
+  /** Users that workers began with. */
+  remembered: number;
   faults: number;
 }
 
 export const noCounts = (): Counts => ({
-  ...{ answers: 0, stale: 0, errors: 0, known: 0, fills: 0, refusedFills: 0, shut: 0, faults: 0 },
+  ...{ answers: 0, stale: 0, errors: 0, known: 0, fills: 0 },
+  ...{ refusedFills: 0, shut: 0, remembered: 0, faults: 0 },
 });
 
-interface Version {
-  /** Milliseconds when its message was published. */
-  publishedAtMs: number;
-}
-
-type Fault =
-  | 'restart the cache'
-  | 'fail over'
-  | 'lose the cache'
-  | 'cut a connection'
-  | 'set the clock back'
-  | 'restart a gateway'
-  | 'restart a worker'
-  | 'fail a read'
-  | 'repeat messages'
-  | 'pass time';
-
-const FAULTS: readonly Fault[] = [
+const FAULTS = [
   'restart the cache',
   'fail over',
   'lose the cache',
@@ -78,16 +62,12 @@ const FAULTS: readonly Fault[] = [
   'fail a read',
   'repeat messages',
   'pass time',
-];
+] as const;
+type Fault = (typeof FAULTS)[number];
 
 /** What is under way, and can take its next step. */
 interface Choice {
   proceed(random: Random): void;
-}
-
-interface StoreRead extends Choice {
-  fail(): void;
-  readonly deadlineMs: number;
 }
 
 /** All microtasks run; schedules that wait at the same time share the turn. */
@@ -99,13 +79,17 @@ export class World {
   readonly #mutation: Mutation;
   readonly #counts: Counts;
   readonly #bus = new SimulatedBus(() => this.#timeMs);
-  readonly #versions: Version[][] = USERS.map(() => [{ publishedAtMs: 0 }]);
+  readonly #truth = new Truth();
+  readonly #store = new SimulatedStore(
+    (uid) => this.#truth.crowdsOf(USERS.indexOf(uid)),
+    () => this.#timeMs,
+  );
   readonly #gateways: SimulatedGateway[] = [];
   /** Of all processes, those that are gone too: what they sent may still arrive. */
   readonly #connections: SimulatedConnection[] = [];
   readonly #turns: (() => void)[] = [];
   readonly #publications: (() => void)[] = [];
-  readonly #storeReads = new Set<StoreRead>();
+  readonly #snapshots = new Map<string, Snapshot>();
   readonly #faults: readonly Fault[];
   #timeMs = 1_000_000;
   #servers = 0;
@@ -134,7 +118,7 @@ export class World {
       this.#bus.append('crowd-rules', crowdCode, rule, []);
     }
     const gateways = this.#random.chance(0.2) ? 3 : 2;
-    for (let i = 0; i < gateways; i++) this.#gateways.push(this.#makeGateway());
+    for (let i = 0; i < gateways; i++) this.#gateways.push(this.#makeGateway(i));
     // Most schedules begin when all is well.
     if (this.#random.chance(0.8)) {
       this.#beat();
@@ -170,7 +154,8 @@ export class World {
     else if (dice < 21) this.#beat();
     else if (dice < 25) this.#timeMs += random.int(random.chance(0.2) ? 400 : 20);
     else if (dice < 27) void random.pick(this.#gateways).gate.check();
-    else if (dice < 31 && this.#faults.length > 0) this.#breakSomething(random.pick(this.#faults));
+    else if (dice < 30) random.pick(random.pick(this.#gateways).workers).save();
+    else if (dice < 34 && this.#faults.length > 0) this.#breakSomething(random.pick(this.#faults));
     else this.#proceed();
     this.#expire();
   }
@@ -189,7 +174,7 @@ export class World {
       for (const subscription of subscriptions) if (subscription.hasMore) choices.push(subscription);
       for (const worker of workers) if (worker.queue.length > 0) choices.push(worker);
     }
-    for (const read of this.#storeReads) choices.push(read);
+    for (const read of this.#store.reads) choices.push(read);
     for (const list of [this.#turns, this.#publications]) {
       if (list.length > 0) choices.push({ proceed: () => list.splice(random.int(list.length), 1)[0]?.() });
     }
@@ -211,29 +196,11 @@ export class World {
 
   /** `told`: the newest version that the worker had been told of when it was asked. */
   #judge(user: number, told: number, body: string | undefined): void {
-    if (body === undefined) {
-      this.#counts.errors += 1;
-      return;
-    }
-    this.#counts.answers += 1;
-    const versions = this.#versions[user] as Version[];
-    const crowd = /"c(\d)"/.exec(body)?.[1];
-    const matches = (version: number) =>
-      crowd === undefined ? version === 0 : version > 0 && (version - 1) % CROWDS === Number(crowd);
-    let version = versions.length - 1;
-    while (version >= 0 && !matches(version)) version -= 1;
-    const said = `${USERS[user]} was answered with version ${version} of ${versions.length - 1}`;
-    if (version < told) this.#fail(`${said} after version ${told} was told`);
-    const supersededAtMs = versions
-      .slice(version + 1)
-      .reduce((first, { publishedAtMs }) => Math.min(first, publishedAtMs), Number.POSITIVE_INFINITY);
-    const asOf = /"asOf":"([^"]+)"/.exec(body)?.[1];
-    if (asOf !== undefined) this.#counts.stale += 1;
-    const trueSinceMs = asOf === undefined ? this.#timeMs - STALE_AFTER_MS : Date.parse(asOf);
-    if (supersededAtMs < trueSinceMs)
-      this.#fail(
-        `${said}, said to be ${asOf === undefined ? 'fresh' : `true at ${trueSinceMs}`} at ${this.#timeMs}, not true since ${supersededAtMs}`,
-      );
+    const verdict = this.#truth.judge(user, told, body, this.#timeMs);
+    if (verdict === 'error') this.#counts.errors += 1;
+    else this.#counts.answers += 1;
+    if (verdict === 'stale') this.#counts.stale += 1;
+    if (typeof verdict === 'object') this.#fail(verdict.wrong);
   }
 
   /** In the store, and later on the bus: one user by a message of his own, or everyone by a refreshed crowd. */
@@ -241,17 +208,9 @@ export class World {
     const random = this.#random;
     const isRefresh = random.chance(0.15);
     const users = isRefresh ? USERS.map((_, user) => user) : [this.#pickUser()];
-    const told = USERS.map(() => 0);
-    for (const user of users) {
-      const versions = this.#versions[user] as Version[];
-      versions.push({ publishedAtMs: Number.POSITIVE_INFINITY });
-      told[user] = versions.length - 1;
-    }
+    const told = this.#truth.change(users);
     const publish = () => {
-      for (const user of users) {
-        const version = this.#versions[user]?.[told[user] as number];
-        if (version !== undefined) version.publishedAtMs = this.#timeMs;
-      }
+      this.#truth.publish(told, this.#timeMs);
       const message = { crowdCode: 'c0', changeTimeMs: this.#timeMs };
       if (isRefresh)
         this.#bus.append('membership-changes', 'c0', { type: 'crowd-refreshed', ...message }, told);
@@ -302,7 +261,7 @@ export class World {
         const places = random.chance(0.5) ? [random.int(this.#gateways.length)] : [...this.#gateways.keys()];
         for (const place of places) {
           this.#gateways[place]?.end();
-          this.#gateways[place] = this.#makeGateway();
+          this.#gateways[place] = this.#makeGateway(place);
         }
         // Else there is hardly one that gets as far as to answer.
         if (random.chance(0.7)) this.#isRestarted = true;
@@ -312,7 +271,7 @@ export class World {
         random.pick(this.#gateways).replaceWorker(random.int(2)).end();
         return;
       case 'fail a read': {
-        const reads = [...this.#storeReads];
+        const reads = [...this.#store.reads];
         if (reads.length > 0) random.pick(reads).fail();
         return;
       }
@@ -328,7 +287,7 @@ export class World {
     this.#ask();
     for (let i = 0; i < 6; i++) {
       for (const run of this.#turns.splice(0)) run();
-      for (const read of this.#storeReads) read.proceed(this.#random);
+      for (const read of this.#store.reads) read.proceed();
       for (const { workers } of this.#gateways) for (const { connection } of workers) connection.proceed();
       await settle();
     }
@@ -336,7 +295,7 @@ export class World {
 
   #expire(): void {
     for (const connection of this.#connections) connection.expire(this.#timeMs);
-    for (const read of this.#storeReads) if (read.deadlineMs <= this.#timeMs) read.fail();
+    for (const read of this.#store.reads) if (read.deadlineMs <= this.#timeMs) read.fail();
   }
 
   /** Everything that is under way comes to its end, with no new fault; at most so many rounds. */
@@ -347,7 +306,7 @@ export class World {
         while (connection.isBusy) connection.proceed();
       }
       for (const run of [...this.#turns.splice(0), ...this.#publications.splice(0)]) run();
-      for (const read of this.#storeReads) read.proceed(this.#random);
+      for (const read of this.#store.reads) read.proceed();
       for (const { subscriptions, workers } of this.#gateways) {
         for (const subscription of subscriptions)
           if (subscription.hasMore) subscription.proceed(this.#random, true);
@@ -360,7 +319,7 @@ export class World {
 
   #isBusy(): boolean {
     return (
-      this.#turns.length + this.#publications.length + this.#storeReads.size > 0 ||
+      this.#turns.length + this.#publications.length + this.#store.reads.size > 0 ||
       this.#connections.some(({ isBusy }) => isBusy) ||
       this.#gateways.some(
         ({ subscriptions, workers }) =>
@@ -385,10 +344,9 @@ export class World {
     const workers = this.#gateways.flatMap((gateway) => gateway.workers);
     for (const worker of workers) {
       USERS.forEach((uid, user) => {
-        const newest = (this.#versions[user] as Version[]).length - 1;
         worker.ask(uid, (body) => {
           answered += 1;
-          this.#judge(user, newest, body);
+          this.#judge(user, this.#truth.newest(user), body);
           if (body?.includes('"fresh"') !== true) this.#fail(`${uid} is answered with ${body} in the end`);
         });
       });
@@ -425,12 +383,12 @@ export class World {
     return connection;
   }
 
-  #makeGateway(): SimulatedGateway {
+  #makeGateway(name: number): SimulatedGateway {
     const around = {
       mutation: this.#mutation,
       now: () => this.#timeMs,
       random: () => this.#random.next() / 2 ** 32,
-      source: this.#source,
+      source: this.#store,
       connect: () => this.#connect(),
       later: (run: () => void) => this.#turns.push(run),
       onKnown: (count: number) => {
@@ -439,36 +397,16 @@ export class World {
       onShut: () => {
         this.#counts.shut += 1;
       },
+      onRemembered: (users: number) => {
+        this.#counts.remembered += users;
+      },
+      storage: (place: number) => ({
+        read: () => this.#snapshots.get(`${name}.${place}`),
+        write: async (snapshot: Snapshot) => {
+          this.#snapshots.set(`${name}.${place}`, snapshot);
+        },
+      }),
     };
     return new SimulatedGateway(around, this.#bus, USERS.length);
-  }
-
-  readonly #source: MembershipSource = {
-    getMany: (uids) =>
-      new Promise((resolve, reject) => {
-        let rows: Map<string, number>[] | undefined;
-        const read: StoreRead = {
-          // First the store looks, then its answer comes.
-          proceed: () => {
-            if (rows === undefined) {
-              rows = uids.map((uid) => this.#crowdsOf(USERS.indexOf(uid)));
-              return;
-            }
-            this.#storeReads.delete(read);
-            resolve(rows);
-          },
-          fail: () => {
-            this.#storeReads.delete(read);
-            reject(new Error('the store has failed'));
-          },
-          deadlineMs: this.#timeMs + STORE_DEADLINE_MS,
-        };
-        this.#storeReads.add(read);
-      }),
-  };
-
-  #crowdsOf(user: number): Map<string, number> {
-    const version = (this.#versions[user] as Version[]).length - 1;
-    return new Map(version === 0 ? [] : [[`c${(version - 1) % CROWDS}`, 1]]);
   }
 }
