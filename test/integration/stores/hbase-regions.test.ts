@@ -8,6 +8,8 @@ import { HBaseAdmin } from '../../../stores/hbase/admin/hbase-admin.js';
 import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
 import { tableSchema } from '../../../stores/hbase/tables.js';
 import { EMPTY, utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
+import { openStores } from '../../../stores/open-stores.js';
+import { locateStores } from '../../../stores/store-location.js';
 import { createCertificate } from '../../support/certificate.js';
 import { startTestHBase, type TestHBase } from '../../support/hbase.js';
 
@@ -170,6 +172,32 @@ describe('the HBase client follows regions', () => {
     const doubting = hbase.connect({ tls: { servername: 'localhost' }, timeoutMs: 1_000 });
     await assert.rejects(doubting.getRows(TABLE, [A]), { code: 'unavailable' });
     doubting.close();
+  });
+
+  it('as the settings say it, for both stores', async () => {
+    const caFile = path.join(keyFolder, 'ca.pem');
+    writeFileSync(caFile, certificate.cert);
+    const location = locateStores('', {
+      'hbase.nodes': hbase.nodes.map(({ host, port }) => `${host}:${port}`).join(),
+      'hbase.user': 'app',
+      'hbase.tls': true,
+      'hbase.caFile': caFile,
+      'hbase.certFile': '',
+      'hbase.keyFile': '',
+    });
+    const stores = openStores(location);
+    const nowMs = Date.now();
+    await stores.memberships.apply(
+      [{ uid: 'u1', crowdCode: 'vip', kind: 'enter', changeTimeMs: nowMs }],
+      nowMs,
+    );
+    await stores.tags.apply([{ uid: 'u1', tagCode: 'rt_a', value: 'x', changeTimeMs: nowMs }], nowMs);
+    assert.deepEqual(await stores.memberships.get('u1'), new Map([['vip', nowMs]]));
+    assert.deepEqual(await stores.tags.get('u1'), new Map([['rt_a', 'x']]));
+    const [server, ...others] = stores.servers();
+    assert.deepEqual(others, []);
+    assert.ok(server !== undefined && !server.isAway && server.rowsInFlight === 0 && server.rowLimit > 0);
+    await stores.close();
   });
 
   it('and says that there is no such table or family', async () => {
