@@ -53,7 +53,7 @@ function serverCpuMicros(): number {
   return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
-/** Over all users in turn, or for a while, whichever `isOver` says. */
+/** Over users that no other shape meets, each once; or for a while, over those that the first shape has filled. */
 async function measure(name: string, work: Work, cache: SharedCache, trust: Trust, forAWhile: boolean) {
   for (const [batch, atOnce] of SHAPES) {
     let next = 0;
@@ -63,12 +63,12 @@ async function measure(name: string, work: Work, cache: SharedCache, trust: Trus
     const [cpu, serverCpu] = [process.cpuUsage(), serverCpuMicros()];
     const isOver = () =>
       forAWhile ? performance.now() - startedMs > seconds * 1_000 : next + batch > users / SHAPES.length;
-    const prefix = forAWhile ? '' : `${batch}.`;
+    const prefix = forAWhile ? '1' : String(batch);
     const loop = async () => {
       while (!isOver()) {
         const from = next % (users / SHAPES.length - batch);
         next += batch;
-        const uids = Array.from({ length: batch }, (_, i) => `${prefix || '1.'}user${Math.floor(from) + i}`);
+        const uids = Array.from({ length: batch }, (_, i) => `${prefix}.user${Math.floor(from) + i}`);
         const askedMs = performance.now();
         await work(cache, trust, uids);
         callsMs.push(performance.now() - askedMs);

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { CLOCK_SKEW_MS } from '../../../gateway/stream/shared-cache-gate.js';
 import { startTestEngine, type TestEngine } from '../../support/engines.js';
 import { DataFolder, GatewayProcess, until } from './gateway-process.js';
 
@@ -156,15 +157,17 @@ describe('gateways that share a Redis', { timeout: 240_000 }, () => {
     );
 
   /** A scene is right where it checked much, found nothing wrong, and the shared cache is in use after it. */
-  async function play(scene: () => Promise<void>): Promise<void> {
+  async function play(scene: () => Promise<void>, isUsedAfter = true): Promise<void> {
     const before = checked;
     await scene();
     await sleep(2 * STALE_AFTER_MS);
     await bothUse();
     const hits = await metric('quanren_gateway_shared_cache_hits_total');
     await sleep(STALE_AFTER_MS);
-    assert.ok((await metric('quanren_gateway_shared_cache_hits_total')) > hits, 'Redis answers nothing');
     assert.deepEqual(wrong, []);
+    if (isUsedAfter) {
+      assert.ok((await metric('quanren_gateway_shared_cache_hits_total')) > hits, 'Redis answers nothing');
+    }
     assert.ok(checked - before > 500, `only ${checked - before} answers were fresh`);
   }
 
@@ -187,7 +190,8 @@ describe('gateways that share a Redis', { timeout: 240_000 }, () => {
     await data.remove();
   });
 
-  it('while nothing befalls them', () => play(() => sleep(1_000)));
+  // A gateway that loses Redis soon after its start believes nothing of it until it has run for so long.
+  it('while nothing befalls them', () => play(() => sleep(CLOCK_SKEW_MS)));
 
   it('while Redis is flushed', () =>
     play(async () => {
@@ -251,7 +255,7 @@ describe('gateways that share a Redis', { timeout: 240_000 }, () => {
       await Promise.all([startGateway(0), startGateway(1)]);
       await sleep(500);
       await redis.engine.process('redis').resume();
-    }));
+    }, false));
 
   it('and in the end every worker says what is true', async () => {
     isOver = true;
