@@ -62,7 +62,7 @@ async function start(bus: EventBus, stores: WorkerOptions['stores']) {
       signal: AbortSignal.timeout(10_000),
     });
     const json = (await response.json()) as { userCrowds?: string[]; status?: unknown; asOf?: string };
-    return { code: response.status, retryAfter: response.headers.get('retry-after'), ...json };
+    return { httpStatus: response.status, retryAfter: response.headers.get('retry-after'), ...json };
   };
   return { gateway, ask };
 }
@@ -100,7 +100,7 @@ test('with every back end away a gateway starts, answers for whom it knew, and s
   );
   assert.deepEqual((await again.ask('nobody')).userCrowds, []);
   const unknown = await again.ask('u2');
-  assert.equal(unknown.code, 503);
+  assert.equal(unknown.httpStatus, 503);
   assert.equal(unknown.retryAfter, '1');
   await again.gateway.stop();
   gateways.pop();
