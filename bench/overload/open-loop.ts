@@ -5,10 +5,9 @@
  *
  * A process of its own: reads `LoadOrder` from its arguments, prints `LoadResult`, both JSON.
  */
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../test/differential/random.js';
+import { RawHttpClient } from '../../test/support/raw-http-client.js';
 
 export interface LoadOrder {
   readonly port: number;
@@ -42,45 +41,6 @@ export interface LoadResult {
 
 const PATIENCE_MS = 5_000;
 
-class Client {
-  readonly #socket: Socket;
-  readonly #onReply: (client: Client, head: string, dueMs: number) => void;
-  #dueMs = 0;
-  #head = '';
-  #missing = 0;
-
-  constructor(socket: Socket, onReply: (client: Client, head: string, dueMs: number) => void) {
-    this.#socket = socket;
-    this.#onReply = onReply;
-    socket.setNoDelay(true);
-    socket.on('data', (chunk) => this.#take(chunk));
-    socket.on('error', () => {});
-  }
-
-  send(target: string, dueMs: number): void {
-    this.#dueMs = dueMs;
-    this.#socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
-  #take(chunk: Buffer): void {
-    if (this.#missing === 0) {
-      this.#head += chunk.toString('latin1');
-      const end = this.#head.indexOf('\r\n\r\n');
-      if (end < 0) return;
-      const length = Number(/content-length: (\d+)/i.exec(this.#head)?.[1] ?? 0);
-      this.#missing = end + 4 + length - this.#head.length;
-    } else this.#missing -= chunk.length;
-    if (this.#missing > 0) return;
-    const head = this.#head;
-    this.#head = '';
-    this.#onReply(this, head, this.#dueMs);
-  }
-}
-
 function summarize(times: number[]): Latencies {
   const sorted = Float64Array.from(times).sort();
   const at = (part: number): number => sorted[Math.ceil(part * sorted.length) - 1] ?? Number.NaN;
@@ -96,24 +56,18 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   const { port, perSecond, seconds, connections, targets, seed } = order;
   const random = new Random(seed);
   const [accepted, refused, lateness]: [number[], number[], number[]] = [[], [], []];
-  const idle: Client[] = [];
+  const clients = await Promise.all(Array.from({ length: connections }, () => RawHttpClient.connect(port)));
+  const idle = [...clients];
   let [sent, answered, failed, unsent] = [0, 0, 0, 0];
-  const onReply = (client: Client, head: string, dueMs: number): void => {
+  const ask = async (client: RawHttpClient, dueMs: number): Promise<void> => {
+    const { status, head } = await client.get(random.pick(targets));
     const tookMs = performance.now() - dueMs;
     answered += 1;
-    if (head.startsWith('HTTP/1.1 200')) accepted.push(tookMs);
-    else if (head.startsWith('HTTP/1.1 503') && /\nretry-after: \d/i.test(head)) refused.push(tookMs);
+    if (status === 200) accepted.push(tookMs);
+    else if (status === 503 && /\nretry-after: \d/i.test(head)) refused.push(tookMs);
     else failed += 1;
     idle.push(client);
   };
-  const clients = await Promise.all(
-    Array.from({ length: connections }, async () => {
-      const socket = connect(port, '127.0.0.1');
-      await once(socket, 'connect');
-      return new Client(socket, onReply);
-    }),
-  );
-  idle.push(...clients);
   const endMs = performance.now() + seconds * 1_000;
   for (let dueMs = performance.now(); dueMs < endMs; dueMs += gapMs(random, perSecond)) {
     while (dueMs > performance.now()) await sleep(1);
@@ -122,7 +76,8 @@ async function run(order: LoadOrder): Promise<LoadResult> {
     if (client === undefined) unsent += 1;
     else {
       sent += 1;
-      client.send(random.pick(targets), dueMs);
+      // One whose connection broke is missing from the answers.
+      ask(client, dueMs).catch(() => {});
     }
   }
   const deadlineMs = performance.now() + PATIENCE_MS;

@@ -1,0 +1,115 @@
+/**
+ * A TCP proxy on loopback that spoils what passes: between the gateway and a back end it is the bad network.
+ *
+ *   pass       bytes as they come
+ *   delay      bytes as they come, each chunk `delayMs` later
+ *   cut        each connection breaks after `cutAfterBytes` from the server
+ *   half-open  connections stay and are taken, and nothing passes either way
+ *   refuse     connections are reset, new ones too
+ */
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type Weather =
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'delay'; readonly delayMs: number }
+  | { readonly kind: 'cut'; readonly cutAfterBytes: number }
+  | { readonly kind: 'half-open' }
+  | { readonly kind: 'refuse' };
+
+/** Chunks of one connection that wait at once; then its sender is held back. */
+const MAX_WAITING = 256;
+
+export class FaultProxy {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #target: number;
+  readonly #sockets = new Set<Socket>();
+  #weather: Weather = { kind: 'pass' };
+
+  private constructor(server: Server, port: number, target: number) {
+    this.#server = server;
+    this.port = port;
+    this.#target = target;
+    server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  /** Listens on a free port of 127.0.0.1, or on the one that is told, and goes on to `target`. */
+  static async start(target: number, port = 0): Promise<FaultProxy> {
+    const server = createServer();
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (typeof address !== 'object' || address === null) throw new Error('The proxy has no address.');
+    return new FaultProxy(server, address.port, target);
+  }
+
+  /** From now on, for the connections that are there too. */
+  turn(weather: Weather): void {
+    this.#weather = weather;
+    if (weather.kind === 'refuse') for (const socket of this.#sockets) socket.resetAndDestroy();
+    // What was held back goes on, or its connection would be silent for ever.
+    for (const socket of this.#sockets) if (weather.kind !== 'half-open') socket.resume();
+  }
+
+  async stop(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #accept(client: Socket): void {
+    this.#keep(client);
+    if (this.#weather.kind === 'refuse') {
+      client.resetAndDestroy();
+      return;
+    }
+    const server = connect({ host: '127.0.0.1', port: this.#target, noDelay: true });
+    this.#keep(server);
+    client.setNoDelay(true);
+    this.#pipe(client, server, false);
+    this.#pipe(server, client, true);
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#sockets.delete(socket));
+  }
+
+  #pipe(from: Socket, to: Socket, isFromServer: boolean): void {
+    let passed = 0;
+    let waiting = 0;
+    let queue = Promise.resolve();
+    from.on('data', (chunk: Buffer) => {
+      const weather = this.#weather;
+      if (weather.kind === 'half-open') {
+        from.pause();
+        from.unshift(chunk);
+        return;
+      }
+      passed += chunk.length;
+      if (weather.kind === 'cut' && isFromServer && passed > weather.cutAfterBytes) {
+        // In the middle of what it was saying.
+        to.write(chunk.subarray(0, chunk.length >> 1));
+        to.destroySoon();
+        from.destroy();
+        return;
+      }
+      waiting += 1;
+      if (waiting >= MAX_WAITING) from.pause();
+      const delayMs = weather.kind === 'delay' ? weather.delayMs : 0;
+      const due = delayMs === 0 ? Promise.resolve() : sleep(delayMs);
+      queue = Promise.all([queue, due]).then(() => {
+        waiting -= 1;
+        if (waiting < MAX_WAITING && this.#weather.kind !== 'half-open') from.resume();
+        if (to.writable) to.write(chunk);
+      });
+    });
+    from.on('close', () => {
+      void queue.then(() => to.destroy());
+    });
+  }
+}
