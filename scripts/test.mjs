@@ -1,7 +1,8 @@
-// `npm test` and its parts. Usage: node scripts/test.mjs all | check | unit | differential [-- ARGS] | FILE…
+// `npm test` and its parts. Usage: node scripts/test.mjs all | check | unit | faults [NAME] | differential [-- ARGS] | FILE…
 //   all           check, then every test; closes with one line of counts
 //   check         format, lint, types, floating promises, dependency directions
 //   unit          the tests beside the code (no server is started)
+//   faults        every scene of the fault suite, or those whose name has NAME
 //   differential  the big differential run: --rules N --rows N --seed S
 //   FILE…         these test files alone, as source paths (rules/parse.test.ts)
 import { spawnSync } from 'node:child_process';
@@ -84,13 +85,16 @@ async function test(sources) {
 }
 
 const [what = 'all', ...rest] = process.argv.slice(2);
-if (what === 'all') checkTools();
+if (what === 'all' || what === 'faults') checkTools();
 setUp();
 if (what === 'check') check();
 else if (what === 'all') {
   check();
   await test(testFiles());
 } else if (what === 'unit') await test(testFiles().filter(isUnit));
-else if (what === 'differential')
+else if (what === 'faults') {
+  process.env.FAULTS = rest[0] ?? 'all';
+  await test(['test/faults/faults.test.ts']);
+} else if (what === 'differential')
   run(process.execPath, ['dist/test/differential/run.js', ...rest], { stdio: 'inherit' });
 else await test([what, ...rest]);

@@ -22,27 +22,23 @@ export type Weather =
 const MAX_WAITING = 256;
 
 export class FaultProxy {
-  readonly port: number;
   readonly #server: Server;
-  readonly #target: number;
+  readonly #port: number;
   readonly #sockets = new Set<Socket>();
   #weather: Weather = { kind: 'pass' };
 
-  private constructor(server: Server, port: number, target: number) {
+  private constructor(server: Server, port: number) {
     this.#server = server;
-    this.port = port;
-    this.#target = target;
+    this.#port = port;
     server.on('connection', (socket) => this.#accept(socket));
   }
 
-  /** Listens on a free port of 127.0.0.1, or on the one that is told, and goes on to `target`. */
-  static async start(target: number, port = 0): Promise<FaultProxy> {
+  /** Listens on `host`, another address of loopback, and goes on to the same port of 127.0.0.1. */
+  static async start(host: string, port: number): Promise<FaultProxy> {
     const server = createServer();
-    server.listen(port, '127.0.0.1');
+    server.listen(port, host);
     await once(server, 'listening');
-    const address = server.address();
-    if (typeof address !== 'object' || address === null) throw new Error('The proxy has no address.');
-    return new FaultProxy(server, address.port, target);
+    return new FaultProxy(server, port);
   }
 
   /** From now on, for the connections that are there too. */
@@ -66,7 +62,7 @@ export class FaultProxy {
       client.resetAndDestroy();
       return;
     }
-    const server = connect({ host: '127.0.0.1', port: this.#target, noDelay: true });
+    const server = connect({ host: '127.0.0.1', port: this.#port, noDelay: true });
     this.#keep(server);
     client.setNoDelay(true);
     this.#pipe(client, server, false);

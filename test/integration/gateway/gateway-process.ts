@@ -127,7 +127,8 @@ export class GatewayProcess {
     environment: Record<string, string> = {},
     ca?: string,
   ): Promise<GatewayProcess> {
-    const [port, metricsPort] = [await findFreePort(), await findFreePort()];
+    const port = Number(environment.QUANREN_GATEWAY_PORT ?? (await findFreePort()));
+    const metricsPort = await findFreePort();
     const child = fork(MAIN, [], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: {
