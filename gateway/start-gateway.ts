@@ -12,6 +12,7 @@ import type { EventBus } from '../events/event-bus.js';
 import type { Trust } from './cache/shared-cache.js';
 import { createRegistry } from './metrics/exposition.js';
 import { startMetricsServer } from './metrics/metrics-server.js';
+import { anchorClock, type ClockAnchor, steadyClock } from './steady-clock.js';
 import { keepSharedCache } from './stream/keep-shared-cache.js';
 import { LagMeter } from './stream/lag-meter.js';
 import { CLOCK_SKEW_MS } from './stream/shared-cache-gate.js';
@@ -20,7 +21,7 @@ import type { WorkerOptions } from './supervision/protocol.js';
 import { WorkerPool } from './supervision/worker-pool.js';
 import { chooseTransport } from './transport/choose-transport.js';
 
-export interface GatewayOptions extends WorkerOptions {
+export interface GatewayOptions extends Omit<WorkerOptions, 'clock'> {
   readonly bus: EventBus;
   /** By topic, how many of its messages the bus has put aside for breaking their schema. */
   readonly deadLetters: ReadonlyMap<string, number>;
@@ -93,11 +94,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const port = await claimPort(options.host, options.port);
 
   const { redis, cacheTtlMs } = options;
+  const clock = anchorClock();
+  const now = steadyClock(clock);
   const onTrust = (trust: Trust | null) => pool.tell({ trust });
-  const shared = redis === undefined ? undefined : keepSharedCache({ ...redis, cacheTtlMs, log, onTrust });
+  const shared =
+    redis === undefined ? undefined : keepSharedCache({ ...redis, cacheTtlMs, log, onTrust, now });
   const follower = new StreamFollower({
     bus,
-    now: Date.now,
+    now,
     gate: shared?.gate,
     // What is known from before the start is no older; without any there is nothing to tell again.
     replayMs: shared === undefined && options.snapshots === undefined ? 0 : cacheTtlMs + 2 * CLOCK_SKEW_MS,
@@ -108,7 +112,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     count: workers,
     module: path.join(import.meta.dirname, 'worker.js'),
     heapMib: options.workerHeapMib,
-    workerOptions: pickWorkerOptions(options, port),
+    workerOptions: pickWorkerOptions(options, port, clock),
     snapshot: () => follower.snapshot(),
     hasTold: () => follower.hasTold,
     onDeath: (place, reason, detail) =>
@@ -166,11 +170,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-function pickWorkerOptions(options: GatewayOptions, port: number): WorkerOptions {
+function pickWorkerOptions(options: GatewayOptions, port: number, clock: ClockAnchor): WorkerOptions {
   const { host, tls, transport, auth, stores, redis } = options;
   const { staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs, snapshots } = options;
   return {
-    ...{ host, port, tls, transport, auth, stores, redis },
+    ...{ clock, host, port, tls, transport, auth, stores, redis },
     ...{ staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs, snapshots },
   };
 }

@@ -27,6 +27,7 @@ import { WorkerStats } from './metrics/worker-stats.js';
 import { ImmediateReader } from './read/immediate-reader.js';
 import { MembershipReader } from './read/membership-reader.js';
 import { SharedLevel } from './read/shared-level.js';
+import { steadyClock } from './steady-clock.js';
 import { applyStep } from './stream/apply-step.js';
 import {
   BEAT_EVERY_MS,
@@ -60,6 +61,7 @@ class Worker {
   readonly #sets = new CrowdSets();
   readonly #limit = new ConcurrencyLimit();
   readonly #clock: StreamClock;
+  readonly #now: () => number;
   readonly #cache: MembershipCache;
   readonly #stores: Stores;
   readonly #shared: SharedLevel | undefined;
@@ -72,6 +74,7 @@ class Worker {
   constructor({ options, place, mayRemember }: StartMessage) {
     this.#options = options;
     this.#clock = new StreamClock(options.staleAfterMs);
+    this.#now = steadyClock(options.clock);
     this.#stores = openStores(options.stores, {
       onRetry: (cause, rows) => this.#stats.countRetries(cause, rows),
     });
@@ -92,7 +95,7 @@ class Worker {
         catalog: this.#catalog,
         clock: this.#clock,
         cacheTtlMs: options.cacheTtlMs,
-        now: Date.now,
+        now: this.#now,
       });
       if (mayRemember) log.info({ place, users: this.#keeper.load() }, 'The worker begins with what it knew');
       setInterval(() => void this.#saveSnapshot(), options.snapshots.everyMs);
@@ -110,7 +113,7 @@ class Worker {
       generations: this.#generations,
       stats,
       deadlineMs: options.storeDeadlineMs,
-      now: Date.now,
+      now: this.#now,
     };
     const counters = {
       onBatch: (size: number, tookMs: number) => {
@@ -154,7 +157,7 @@ class Worker {
         }),
         stats,
         unreadyReason: () => this.#unreadyReason(),
-        now: Date.now,
+        now: this.#now,
       }),
       onHandlerError: (error) => log.error({ err: error }, 'A request could not be handled'),
     });
@@ -165,16 +168,16 @@ class Worker {
 
   apply(step: StreamStep): void {
     const [generations, catalog, clock] = [this.#generations, this.#catalog, this.#clock];
-    applyStep(step, { generations, catalog, clock, shared: this.#shared }, Date.now());
+    applyStep(step, { generations, catalog, clock, shared: this.#shared }, this.#now());
   }
 
   async drain(): Promise<void> {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    const deadlineMs = Date.now() + this.#options.drainWithinMs;
+    const deadlineMs = this.#now() + this.#options.drainWithinMs;
     this.#server?.drain();
     await sleep(LINGER_MS);
-    while ((this.#server?.inFlight ?? 0) > 0 && Date.now() < deadlineMs) await sleep(10);
+    while ((this.#server?.inFlight ?? 0) > 0 && this.#now() < deadlineMs) await sleep(10);
     await this.#saveSnapshot();
     process.exit(0);
   }

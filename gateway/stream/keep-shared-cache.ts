@@ -22,6 +22,7 @@ export interface SharedCacheOptions {
   readonly log: Logger;
   /** As the gate's. */
   readonly onTrust: (trust: Trust | null) => void;
+  readonly now: () => number;
 }
 
 export interface KeptSharedCache {
@@ -32,7 +33,13 @@ export interface KeptSharedCache {
 }
 
 /** Throws `set_up`. */
-export function keepSharedCache({ location, cacheTtlMs, log, onTrust }: SharedCacheOptions): KeptSharedCache {
+export function keepSharedCache({
+  location,
+  cacheTtlMs,
+  log,
+  onTrust,
+  now,
+}: SharedCacheOptions): KeptSharedCache {
   const cache = openRedisSharedCache({
     location,
     ttlMs: youngMs(cacheTtlMs),
@@ -43,7 +50,7 @@ export function keepSharedCache({ location, cacheTtlMs, log, onTrust }: SharedCa
     cache,
     onTrust,
     onShut: (reason) => log.warn({ reason }, 'The shared cache is not used'),
-    now: Date.now,
+    now,
     stopwatch: () => performance.now(),
   });
   let timer: NodeJS.Timeout | undefined;

@@ -183,7 +183,9 @@ export class StreamFollower {
   #noteHeartbeats(messages: readonly Message[]): void {
     for (const { partition, value } of messages) {
       const message = value as MembershipMessage;
-      if (message.type === 'heartbeat') this.#heartbeats.set(partition, message.sentAtMs);
+      if (message.type !== 'heartbeat') continue;
+      // A sender whose clock is ahead must not vouch for what is still to come.
+      this.#heartbeats.set(partition, Math.min(message.sentAtMs, this.#options.now()));
     }
     if (this.#heartbeats.size < TOPICS['membership-changes'].partitions) return;
     this.#heartbeatMs = Math.min(...this.#heartbeats.values());

@@ -4,9 +4,12 @@ import type { StoreServer } from '../../stores/store-server.js';
 import type { RedisLocation } from '../cache/redis/redis-location.js';
 import type { Trust } from '../cache/shared-cache.js';
 import type { CrowdChange } from '../match/crowd-catalog.js';
+import type { ClockAnchor } from '../steady-clock.js';
 
 /** Everything a worker needs; it reads no settings. */
 export interface WorkerOptions {
+  /** Of the one clock that main and workers go by. */
+  readonly clock: ClockAnchor;
   readonly host: string;
   readonly port: number;
   readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;

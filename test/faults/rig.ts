@@ -3,7 +3,9 @@
  * judge. Between them lies a network that can be made bad: HBase and Kafka name themselves to their clients 127.0.0.2,
  * where proxies listen on the ports that the servers have on 127.0.0.1.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +30,7 @@ const KNOWN_USERS = 500;
 const WRITE_EVERY_MS = 25;
 const HEARTBEAT_EVERY_MS = 500;
 const PUBLISH_AGAIN_MS = 200;
+const CLOCK_STEP = 'clock-step';
 
 export interface RigOptions {
   readonly gateways: number;
@@ -39,6 +42,11 @@ export interface RigOptions {
 
 export const ENGINES = ['hbase', 'kafka', 'redis'] as const;
 export type EngineName = (typeof ENGINES)[number];
+
+export function childrenOf(pid: number): number[] {
+  const pids = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return pids.trim().split(/\s+/).map(Number);
+}
 
 /** A gateway that can be killed and started again where it was. */
 interface Place {
@@ -108,6 +116,8 @@ export class Rig {
     for (let i = 0; i < options.gateways; i += 1) {
       const environment = {
         QUANREN_GATEWAY_PORT: String(await findFreePort()),
+        NODE_OPTIONS: `--import=${path.join(import.meta.dirname, 'step-clock.js')}`,
+        CLOCK_STEP_FILE: path.join(folder, CLOCK_STEP),
         QUANREN_GATEWAY_STALE_AFTER_MS: String(STALE_AFTER_MS),
         QUANREN_HBASE_NODES: nodes.map(({ host, port }) => `${host}:${port}`).join(),
         QUANREN_KAFKA_BROKERS: broker,
@@ -167,6 +177,14 @@ export class Rig {
 
   turn(engine: EngineName, weather: Weather): void {
     for (const proxy of this.#proxies[engine]) proxy.turn(weather);
+  }
+
+  /** Sets the clocks of all gateways so many milliseconds beside the machine's. */
+  async setClocks(stepMs: number): Promise<void> {
+    await writeFile(path.join(this.#folder, CLOCK_STEP), String(stepMs));
+    for (const { child } of this.gateways) {
+      for (const pid of [child.pid ?? 0, ...childrenOf(child.pid ?? 0)]) process.kill(pid, 'SIGUSR2');
+    }
   }
 
   async flushRedis(): Promise<void> {

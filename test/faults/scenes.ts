@@ -57,6 +57,15 @@ function badNetwork(engine: EngineName, name: string, weather: Parameters<Rig['t
   };
 }
 
+const HOUR_MS = 3_600_000;
+
+const setClocks = (stepMs: number, name: string): Scene => ({
+  name: `clocks of the gateways set ${name} by an hour`,
+  forMs: 7_000,
+  strike: (rig) => rig.setClocks(stepMs),
+  mend: (rig) => rig.setClocks(0),
+});
+
 const both = (first: Scene, second: Scene): Scene => ({
   name: `${first.name}; and ${second.name}`,
   forMs: Math.max(first.forMs, second.forMs),
@@ -97,6 +106,9 @@ export const SCENES: readonly Scene[] = [
     strike: (rig) => rig.flushRedis(),
     mend: async () => {},
   },
+  setClocks(-HOUR_MS, 'back'),
+  setClocks(HOUR_MS, 'ahead'),
+  both(setClocks(-HOUR_MS, 'back'), kafkaKilled),
   badNetwork('redis', 'Redis', { kind: 'delay', delayMs: 50 }),
   badNetwork('redis', 'Redis', { kind: 'half-open' }),
   badNetwork('redis', 'Redis', { kind: 'cut', cutAfterBytes: 20_000 }),

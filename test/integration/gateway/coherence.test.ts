@@ -127,6 +127,20 @@ test('when the stream is silent answers are stale since the last heartbeat, and 
   assert.equal((await gateway.json('/tags?uid=u3')).status, 'fresh');
 });
 
+test('a sender whose clock is ahead does not vouch for a stream that is silent afterwards', async () => {
+  const { data, gateway } = await startWorld({ QUANREN_GATEWAY_STALE_AFTER_MS: '1000' });
+  await data.stopBeats();
+  const value = { type: 'heartbeat', sentAtMs: Date.now() + 3_600_000 };
+  await data.bus.broadcast('membership-changes', { key: 'heartbeat', value });
+  const untilMs = Date.now() + 1_500;
+  // Changes come, but nobody says that none is missing.
+  while (Date.now() < untilMs) {
+    await data.change('u5', 'vip', 'enter');
+    await sleep(50);
+  }
+  assert.equal((await gateway.json('/match?uid=u5')).status, 'stale');
+});
+
 test('changes, pauses and reads all at once: no answer is older than what was told', async () => {
   const { data, gateway } = await startWorld();
   const users = ['r0', 'r1', 'r2', 'r3'];
