@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import type { Memberships } from '../../stores/membership-store.js';
+import { PromptConnection, SimulatedServer } from '../../test/model/simulated-redis.js';
 import { CrowdSets } from '../cache/crowd-sets.js';
 import { Generations, slotOf } from '../cache/generations.js';
 import { MembershipCache } from '../cache/membership-cache.js';
@@ -14,6 +15,7 @@ import { hashUid } from '../cache/uid-hash.js';
 import { CrowdCatalog } from '../match/crowd-catalog.js';
 import { ImmediateReader } from './immediate-reader.js';
 import { MembershipReader, type MembershipSource, type ReadOutcome } from './membership-reader.js';
+import { SharedLevel } from './shared-level.js';
 
 /** mulberry32 */
 function createRandom(seed: number): (below: number) => number {
@@ -32,6 +34,7 @@ function makeWorld(
   source: MembershipSource,
   atTurnEnd: (run: () => void) => void,
   limit = new ConcurrencyLimit(),
+  shared?: SharedLevel,
 ) {
   const generations = new Generations();
   const catalog = new CrowdCatalog();
@@ -51,6 +54,7 @@ function makeWorld(
   const counts = { batches: [] as number[], coalesced: 0, refreshes: 0, fills: 0, drops: 0, immediate: 0 };
   const reader = new MembershipReader({
     source,
+    shared,
     cache,
     generations,
     catalog,
@@ -282,4 +286,84 @@ test('of a store whose parts fail apart, those who can be read are answered and 
   assert.deepEqual([find('u1'), find('lost'), find('u2')], [['a'], undefined, ['a']]);
   assert.deepEqual(counts.batches, [3]);
   assert.equal(limit.inFlight, 0);
+});
+
+/** Two workers of different gateways over one shared cache that answers at once, and a store that may be away. */
+function makeSharers() {
+  const server = new SimulatedServer('s1', { now: () => 1_000, bugs: {} });
+  let tokens = 0;
+  const newToken = () => {
+    tokens += 1;
+    return `token ${tokens}`;
+  };
+  const store = { isUp: true, asked: [] as (readonly string[])[], beforeAnswer: () => {} };
+  const source: MembershipSource = {
+    getMany: async (uids) => {
+      store.asked.push(uids);
+      await settle();
+      store.beforeAnswer();
+      if (!store.isUp) throw new QuanrenError('unavailable', 'gone');
+      return uids.map(() => new Map(['a', 'p', 'gone'].map((code) => [code, 1])));
+    },
+  };
+  const makeSharer = () => {
+    const connection = new PromptConnection(server, {
+      ...{ newToken, ttlMs: 10_000, timeoutMs: 50, bugs: {} },
+      now: () => 1_000,
+    });
+    const shared = new SharedLevel(connection, { onSharedRead: () => {} });
+    shared.trust = { server: 's1', sinceMs: 0 };
+    const limit = new ConcurrencyLimit();
+    const world = makeWorld(source, setImmediate, limit, shared);
+    const ask = (uids: readonly string[]) =>
+      Promise.all(
+        uids.map(
+          (uid) =>
+            new Promise<ReadOutcome>((resolve) =>
+              world.reader.read(uid, Buffer.from(uid), hashUid(uid), resolve),
+            ),
+        ),
+      );
+    return { ...world, shared, limit, ask };
+  };
+  return { server, store, makeSharer };
+}
+
+test('what one read, another finds in the shared cache; crowds that are paused are in it too', async () => {
+  const { store, makeSharer } = makeSharers();
+  const [first, second] = [makeSharer(), makeSharer()];
+  assert.deepEqual(await first.ask(['u1']), [['a']]);
+  second.catalog.apply([
+    ['a', 'paused'],
+    ['p', 'active'],
+  ]);
+  assert.deepEqual(await second.ask(['u1']), [['p']]);
+  assert.deepEqual(second.find('u1'), ['p']);
+  assert.deepEqual(store.asked, [['u1']]);
+  second.generations.moveAll();
+  second.shared.trust = null;
+  assert.deepEqual(await second.ask(['u1']), [['p']]);
+  assert.equal(store.asked.length, 2, 'what is not trusted is not asked');
+});
+
+test('who is in the shared cache is answered while the store is away, and takes no room of it', async () => {
+  const { store, makeSharer } = makeSharers();
+  const [first, second] = [makeSharer(), makeSharer()];
+  await first.ask(['u1', 'u3']);
+  store.isUp = false;
+  const [known, unknown, alsoKnown] = await second.ask(['u1', 'u2', 'u3']);
+  assert.deepEqual([known, alsoKnown], [['a'], ['a']]);
+  assert.ok(unknown instanceof QuanrenError && unknown.code === 'unavailable');
+  assert.deepEqual(store.asked.at(-1), ['u2']);
+  assert.equal(second.limit.inFlight, 0);
+  assert.deepEqual(second.counts.batches, [1], 'of the store one user was asked');
+});
+
+test('a fill under a lease that was taken away is no entry', async () => {
+  const { server, store, makeSharer } = makeSharers();
+  const sharer = makeSharer();
+  store.beforeAnswer = () => server.invalidate('u1');
+  assert.deepEqual(await sharer.ask(['u1']), [['a']]);
+  await settle();
+  assert.equal(server.entries.get('u1'), undefined);
 });

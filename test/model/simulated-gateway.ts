@@ -55,6 +55,8 @@ interface Told {
 
 /** Tables of generations are big, and only their movements matter: schedules share them. */
 const spareGenerations: Generations[] = [];
+/** Nobody looks at the numbers. */
+const stats = new WorkerStats();
 
 export class SimulatedWorker {
   readonly connection: SimulatedConnection;
@@ -93,7 +95,7 @@ export class SimulatedWorker {
       catalog: this.#catalog,
       clock: this.#clock,
       limit: new ConcurrencyLimit(),
-      stats: new WorkerStats(),
+      stats,
       deadlineMs: STORE_DEADLINE_MS,
       now,
     };

@@ -1,26 +1,5 @@
 import { describeSharedCacheContract } from '../../gateway/cache/shared-cache.contract.js';
-import type { SharedCache } from '../../gateway/cache/shared-cache.js';
-import { SimulatedConnection, SimulatedServer } from './simulated-redis.js';
-
-/** Whose commands are all carried out, and answered, at once. */
-class PromptConnection extends SimulatedConnection {
-  prompt<T>(answer: Promise<T>): Promise<T> {
-    while (this.isBusy) this.proceed();
-    return answer;
-  }
-  override read(...args: Parameters<SharedCache['read']>) {
-    return this.prompt(super.read(...args));
-  }
-  override fill(...args: Parameters<SharedCache['fill']>) {
-    return this.prompt(super.fill(...args));
-  }
-  override invalidate(...args: Parameters<SharedCache['invalidate']>) {
-    return this.prompt(super.invalidate(...args));
-  }
-  override look() {
-    return this.prompt(super.look());
-  }
-}
+import { PromptConnection, type SimulatedConnection, SimulatedServer } from './simulated-redis.js';
 
 describeSharedCacheContract('the simulated cache', async () => {
   let timeMs = 1_000_000;

@@ -223,3 +223,23 @@ export class SimulatedConnection implements SharedCache {
     });
   }
 }
+
+/** Whose commands are all carried out, and answered, at once. */
+export class PromptConnection extends SimulatedConnection {
+  #prompt<T>(answer: Promise<T>): Promise<T> {
+    while (this.isBusy) this.proceed();
+    return answer;
+  }
+  override read(...args: Parameters<SharedCache['read']>) {
+    return this.#prompt(super.read(...args));
+  }
+  override fill(...args: Parameters<SharedCache['fill']>) {
+    return this.#prompt(super.fill(...args));
+  }
+  override invalidate(...args: Parameters<SharedCache['invalidate']>) {
+    return this.#prompt(super.invalidate(...args));
+  }
+  override look() {
+    return this.#prompt(super.look());
+  }
+}
