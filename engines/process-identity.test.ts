@@ -5,8 +5,9 @@ import { describe, it } from 'node:test';
 import { identifyProcess, readProcessState, readRssBytes, signalProcess } from './process-identity.js';
 
 describe('the identity of a process', { skip: process.platform !== 'linux' }, () => {
-  it('follows it through pause, resume and end', async () => {
+  it('follows it through pause, resume and end', async (t) => {
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    t.after(() => child.kill('SIGKILL'));
     const exited = once(child, 'exit');
     const identity = identifyProcess(child.pid ?? 0);
     assert(identity !== undefined);
@@ -17,7 +18,11 @@ describe('the identity of a process', { skip: process.platform !== 'linux' }, ()
       }
       assert.equal(readProcessState(identity), state);
     };
-    await becomes('running');
+    const loadedBy = Date.now() + 5_000;
+    // Just after the fork it has not loaded its program yet.
+    while (readRssBytes(identity) <= 1e6 && Date.now() < loadedBy) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
     assert(readRssBytes(identity) > 1e6);
     assert(signalProcess(identity, 'SIGSTOP'));
     await becomes('paused');

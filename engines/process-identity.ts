@@ -13,8 +13,14 @@ export interface ProcessIdentity {
 
 export type ProcessState = 'running' | 'paused' | 'gone';
 
-/** Fields 3 (state) and 22 (start) of /proc/PID/stat; the command in field 2 may hold anything, brackets too. */
-function readStat(pid: number): { state: string; start: string } | undefined {
+interface Stat {
+  readonly state: string;
+  readonly threads: number;
+  readonly start: string;
+}
+
+/** Fields 3, 20 and 22 of /proc/PID/stat; the command in field 2 may hold anything, brackets too. */
+function readStat(pid: number): Stat | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -22,8 +28,8 @@ function readStat(pid: number): { state: string; start: string } | undefined {
     return undefined;
   }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state, start] = [fields[0], fields[19]];
-  return state === undefined || start === undefined ? undefined : { state, start };
+  const [state, threads, start] = [fields[0], Number(fields[17]), fields[19]];
+  return state === undefined || start === undefined ? undefined : { state, threads, start };
 }
 
 /** Throws `set_up` where there is no /proc: without it, nothing tells a process from a later one of the same pid. */
@@ -37,10 +43,14 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
   return stat === undefined ? undefined : { pid, start: stat.start };
 }
 
-/** One that has ended and waits for its parent to notice (Z, X) is gone; T is what SIGSTOP makes. */
+/**
+ * One that has ended and waits for its parent to notice (Z, X) is gone, but not while other threads of it end (in a call to the
+ * disk, say): they still hold its ports. T is what SIGSTOP makes.
+ */
 export function readProcessState({ pid, start }: ProcessIdentity): ProcessState {
   const stat = readStat(pid);
-  if (stat === undefined || stat.start !== start || /^[ZXx]$/.test(stat.state)) return 'gone';
+  if (stat === undefined || stat.start !== start) return 'gone';
+  if (/^[ZXx]$/.test(stat.state)) return stat.threads > 1 ? 'running' : 'gone';
   return stat.state === 'T' ? 'paused' : 'running';
 }
 

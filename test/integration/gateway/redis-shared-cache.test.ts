@@ -196,15 +196,20 @@ describe('a Redis Cluster', () => {
       assert.equal(await cache.look(), undefined);
       assert.ok((await cache.read(uids, trust)).every(({ kind }) => kind === 'none'));
       await node?.engine.start();
-      const look = await serves(cache);
+      // The client learns in time that there are three again; and a master that has come back lets nobody write at first.
+      const look = await until(
+        'there are leases again',
+        async () => {
+          const { server, timeMs } = await serves(cache);
+          const again = await cache.read(uids, { server, sinceMs: timeMs });
+          assert.ok(again.every(({ kind }) => kind !== 'value'));
+          return again.every(({ kind }) => kind === 'lease') ? { server } : undefined;
+        },
+        30_000,
+      );
       const [known, now] = [trust.server.split(','), look.server.split(',')];
+      assert.equal(now.length, 3);
       assert.equal(now.filter((id) => known.includes(id)).length, 2, 'one is another process now');
-      // A master that has come back lets nobody write for two seconds.
-      await until('there are leases again', async () => {
-        const again = await cache.read(uids, { server: look.server, sinceMs: look.timeMs });
-        assert.ok(again.every(({ kind }) => kind !== 'value'));
-        return again.every(({ kind }) => kind === 'lease') ? true : undefined;
-      });
     } finally {
       await place.remove();
     }
