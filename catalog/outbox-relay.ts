@@ -81,7 +81,8 @@ async function relayOverOneConnection(
 ): Promise<void> {
   const client = new pg.Client(sessionOptions(connection, zone));
   const lost = new Promise<never>((_, reject) => {
-    client.once('error', reject);
+    // There may be two: why the server ends the connection, and that it has.
+    client.on('error', reject);
     client.once('end', () => reject(new Error('The connection of the outbox relay ended.')));
   });
   lost.catch(() => undefined);

@@ -39,10 +39,10 @@ async function query(connection: PostgresConnection, text: string): Promise<Reco
 function hasEnded(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    return process.platform === 'linux' && readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
   } catch {
     return true;
   }
-  return process.platform === 'linux' && readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
 }
 
 test('starts, keeps data over a stop, is durable, private and UTF8 with locale C', async () => {

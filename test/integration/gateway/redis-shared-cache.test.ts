@@ -1,6 +1,7 @@
 /** The shared cache over a real Redis: its contract, and what befalls a Redis. */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -73,7 +74,25 @@ async function codesOf(cache: SharedCache, trust: Trust, uid: string): Promise<r
   return outcome?.kind === 'value' ? outcome.codes : (outcome?.kind ?? 'nothing');
 }
 
-const startRedis = (settings: Record<string, string> = {}) => startTestEngine('redis', { settings });
+const startRedis = (settings: Record<string, string> = {}, ports: Record<string, number> = {}) =>
+  startTestEngine('redis', { settings, ports });
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ host: '127.0.0.1', port }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** A node of a cluster listens 10,000 ports further on, too: both are below those that the kernel gives to connections. */
+async function findFreeClusterPort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = 12_000 + Math.floor(Math.random() * 10_000);
+    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
+  }
+  throw new Error('There is no pair of free ports.');
+}
 
 async function createRedisPlace(): Promise<SharedCachePlace> {
   // The log of changes is written at once: a server that replaces another remembers all of it.
@@ -112,7 +131,8 @@ describeSharedCacheContract('RedisSharedCache over one server', createRedisPlace
 /** Three masters without replicas: what one of them holds is away with it. */
 async function createClusterPlace(): Promise<SharedCachePlace & { nodes: readonly TestEngine[] }> {
   const settings = { appendfsync: 'always', 'cluster-enabled': 'yes', 'cluster-require-full-coverage': 'no' };
-  const nodes = await Promise.all([startRedis(settings), startRedis(settings), startRedis(settings)]);
+  const nodes: TestEngine[] = [];
+  for (let i = 0; i < 3; i++) nodes.push(await startRedis(settings, { redis: await findFreeClusterPort() }));
   const addresses = nodes.map(({ engine }) => engine.addresses.redis ?? '');
   const admins = addresses.map((address) => {
     const [host = '', port] = address.split(':');
