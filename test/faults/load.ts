@@ -1,7 +1,8 @@
 /**
  * Open-loop load whose every answer is judged: requests leave at random times (Poisson) of a stated rate, whether or not
- * earlier ones were answered. Some are for users that are asked for all the time (*known*, so cached), the rest for users
- * that nobody asked for before (*new*, so read from the store).
+ * earlier ones were answered. They are for users of three kinds: those who are asked for all the time and never change
+ * (*steady*, so cached), those who change all the time, and those whom nobody asked for before (*new*, so read from the
+ * store).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../differential/random.js';
@@ -13,12 +14,15 @@ export interface LoadOptions {
   readonly ports: readonly number[];
   readonly perSecond: number;
   readonly crowdCode: string;
-  readonly knownUids: readonly string[];
-  /** Of a thousand requests, so many are for new users. */
-  readonly newPerMille: number;
+  readonly steadyUids: readonly string[];
+  readonly changingUids: readonly string[];
   readonly random: Random;
   readonly truth: Truth;
 }
+
+export type Kind = 'steady' | 'changing' | 'new';
+/** Of ten requests, which are for whom. */
+const TURNS: readonly Kind[] = [...Array<Kind>(7).fill('steady'), 'changing', 'changing', 'new'];
 
 export type Outcome = 'fresh' | 'stale' | 'refused' | 'failed' | 'wrong' | 'unsent';
 
@@ -26,7 +30,7 @@ export interface Observation {
   /** Epoch milliseconds when the request was due. */
   readonly atMs: number;
   readonly tookMs: number;
-  readonly isKnown: boolean;
+  readonly kind: Kind;
   readonly outcome: Outcome;
   /** Of those that are wrong or failed: what came, and what was true. */
   readonly detail?: string;
@@ -123,9 +127,12 @@ export class Load {
   }
 
   async #ask(dueMs: number): Promise<void> {
-    const { random, knownUids, newPerMille, crowdCode } = this.#options;
-    const isKnown = random.next() % 1_000 >= newPerMille;
-    const uid = isKnown ? random.pick(knownUids) : `new-${dueMs.toString(36)}-${this.#newUids++}`;
+    const { random, steadyUids, changingUids, crowdCode } = this.#options;
+    const kind = random.pick(TURNS);
+    const uid =
+      kind === 'new'
+        ? `new-${dueMs.toString(36)}-${this.#newUids++}`
+        : random.pick(kind === 'steady' ? steadyUids : changingUids);
     const askedAtMs = Date.now();
     const startedMs = performance.now();
     let judged: { outcome: Outcome; detail?: string };
@@ -138,7 +145,7 @@ export class Load {
     this.observations.push({
       atMs: askedAtMs,
       tookMs: performance.now() - startedMs,
-      isKnown,
+      kind,
       ...judged,
     });
   }

@@ -1,5 +1,5 @@
 /** What a scene did to those who asked. */
-import type { Observation, Outcome } from './load.js';
+import type { Kind, Observation, Outcome } from './load.js';
 
 /** After so long the gateway knows what is away, and says so at once. */
 export const DETECTION_MS = 500;
@@ -19,9 +19,10 @@ export interface SceneReport {
   readonly firstWrong: string | undefined;
   readonly firstFailure: string | undefined;
   /** Of the requests for users that are cached: those that got an answer. */
-  readonly knownAnswered: number;
-  /** Of the answers to them, those that said `stale`. */
-  readonly knownStale: number;
+  readonly steadyAnswered: number;
+  /** And of those, the ones that said `stale`. */
+  readonly steadyStale: number;
+  readonly changingAnswered: number;
   readonly newAnswered: number;
   /** Milliseconds that the refusals took from DETECTION_MS on until the mending; NaN where there were none. */
   readonly refusedP50Ms: number;
@@ -46,7 +47,7 @@ export function reportOf(
   { struckMs, mendedMs, endedMs }: Moments,
 ): SceneReport {
   const scene = observations.filter(({ atMs }) => atMs >= struckMs && atMs < endedMs);
-  const [known, fresh] = [scene.filter(({ isKnown }) => isKnown), scene.filter(({ isKnown }) => !isKnown)];
+  const of = (kind: Kind) => scene.filter((each) => each.kind === kind);
   const refusals = scene
     .filter(
       ({ outcome, atMs }) => outcome === 'refused' && atMs >= struckMs + DETECTION_MS && atMs < mendedMs,
@@ -61,9 +62,10 @@ export function reportOf(
     wrong: wrong.length,
     firstWrong: wrong[0]?.detail,
     firstFailure: scene.find(({ outcome }) => outcome === 'failed')?.detail,
-    knownAnswered: share(known, isAnswered),
-    knownStale: share(known, (outcome) => outcome === 'stale'),
-    newAnswered: share(fresh, isAnswered),
+    steadyAnswered: share(of('steady'), isAnswered),
+    steadyStale: share(of('steady'), (outcome) => outcome === 'stale'),
+    changingAnswered: share(of('changing'), isAnswered),
+    newAnswered: share(of('new'), isAnswered),
     refusedP50Ms: quantile(refusals, 0.5),
     refusedP99Ms: quantile(refusals, 0.99),
     recoveredMs: endedMs - lastAbnormalMs < CALM_MS ? Number.POSITIVE_INFINITY : lastAbnormalMs - mendedMs,

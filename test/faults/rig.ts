@@ -26,17 +26,18 @@ const CROWD = 'online_now';
 const PROXY_HOST = '127.0.0.2';
 const REGION_SERVERS = ['regionserver-1', 'regionserver-2'];
 const STALE_AFTER_MS = 5_000;
-const KNOWN_USERS = 500;
+const STEADY_USERS = 500;
+const CHANGING_USERS = 100;
 const WRITE_EVERY_MS = 25;
 const HEARTBEAT_EVERY_MS = 500;
 const PUBLISH_AGAIN_MS = 200;
 const CLOCK_STEP = 'clock-step';
+const SERVES_WITHIN_MS = 120_000;
 
 export interface RigOptions {
   readonly gateways: number;
-  /** Requests a second, of all gateways together; so many of a thousand are for users that nobody asked for before. */
+  /** Requests a second, of all gateways together. */
   readonly perSecond: number;
-  readonly newPerMille: number;
   readonly seed: number;
 }
 
@@ -63,7 +64,8 @@ export class Rig {
   readonly #bus: EventBus;
   readonly #truth = new Truth(STALE_AFTER_MS);
   readonly #random: Random;
-  readonly #uids = Array.from({ length: KNOWN_USERS }, (_, i) => `known-${i}`);
+  readonly #steadyUids = Array.from({ length: STEADY_USERS }, (_, i) => `steady-${i}`);
+  readonly #changingUids = Array.from({ length: CHANGING_USERS }, (_, i) => `changing-${i}`);
   /** What was last written, and its change time: strictly increasing, since leaving wins a tie. */
   readonly #written = new Map<string, { readonly isMember: boolean; readonly changeTimeMs: number }>();
   readonly #places: readonly Place[];
@@ -154,9 +156,9 @@ export class Rig {
     this.load = new Load({
       ports: places.map(({ environment }) => Number(environment.QUANREN_GATEWAY_PORT)),
       perSecond: options.perSecond,
-      newPerMille: options.newPerMille,
       crowdCode: CROWD,
-      knownUids: this.#uids,
+      steadyUids: this.#steadyUids,
+      changingUids: this.#changingUids,
       random: new Random(options.seed + 1),
       truth: this.#truth,
     });
@@ -165,7 +167,7 @@ export class Rig {
   /** Every user is a member, and asked for by every gateway, before anything goes wrong. */
   async #begin(): Promise<void> {
     for (const { gateway } of this.#places) await gateway.ready();
-    await Promise.all(this.#uids.map((uid) => this.#write(uid)));
+    await Promise.all([...this.#steadyUids, ...this.#changingUids].map((uid) => this.#write(uid)));
     this.load.start();
     this.#writing = this.#writeOn();
     await sleep(5_000);
@@ -184,6 +186,20 @@ export class Rig {
     await writeFile(path.join(this.#folder, CLOCK_STEP), String(stepMs));
     for (const { child } of this.gateways) {
       for (const pid of [child.pid ?? 0, ...childrenOf(child.pid ?? 0)]) process.kill(pid, 'SIGUSR2');
+    }
+  }
+
+  /** Resolves when HBase serves every region again: servers answer before their regions are open. */
+  async storeServes(): Promise<void> {
+    const deadlineMs = Date.now() + SERVES_WITHIN_MS;
+    for (;;) {
+      try {
+        await this.#stores.memberships.getMany(this.#steadyUids, { deadlineMs: 1_000 });
+        return;
+      } catch (error) {
+        if (Date.now() > deadlineMs) throw error;
+        await sleep(100);
+      }
     }
   }
 
@@ -207,7 +223,7 @@ export class Rig {
   async #writeOn(): Promise<void> {
     const underWay = new Set<Promise<void>>();
     while (!this.#isOver) {
-      const uid = this.#random.pick(this.#uids);
+      const uid = this.#random.pick(this.#changingUids);
       const write = this.#write(uid);
       underWay.add(write);
       void write.finally(() => underWay.delete(write));

@@ -28,8 +28,9 @@ function killed(engine: EngineName, names: readonly string[], name: string, isSh
     strike: async ({ engines }) => {
       await Promise.all(names.map((each) => engines[engine].engine.process(each).kill()));
     },
-    mend: async ({ engines }) => {
-      await engines[engine].engine.start();
+    mend: async (rig) => {
+      await rig.engines[engine].engine.start();
+      if (engine === 'hbase') await rig.storeServes();
     },
   };
 }
@@ -38,7 +39,8 @@ function paused(engine: EngineName, names: readonly string[], name: string, isSh
   return {
     name: `${name} paused (SIGSTOP), and resumed`,
     ...(isShort === undefined ? {} : { isShort }),
-    forMs: 4_000,
+    // Shorter than the session of a region server, which ends itself when it finds that others took it for dead.
+    forMs: 3_000,
     strike: async ({ engines }) => {
       await Promise.all(names.map((each) => engines[engine].engine.process(each).pause()));
     },
