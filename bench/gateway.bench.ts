@@ -146,7 +146,7 @@ async function startGateway(name: string, data: DataFolder, cacheEntries: number
         QUANREN_GATEWAY_METRICS_PORT: String(metricsPort),
         QUANREN_GATEWAY_WORKERS: '1',
         QUANREN_GATEWAY_CACHE_ENTRIES: String(cacheEntries),
-        QUANREN_GATEWAY_CACHE_TTL_MS: '86400000',
+        QUANREN_GATEWAY_CACHE_TTL_MS: '43200000',
       },
     },
   );

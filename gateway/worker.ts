@@ -130,6 +130,7 @@ class Worker {
       ...shared,
       source: memberships,
       shared: this.#shared,
+      busyMs: () => performance.eventLoopUtilization().active,
       counters,
       atTurnEnd: setImmediate,
     });

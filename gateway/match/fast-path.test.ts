@@ -53,6 +53,7 @@ function makeWorld() {
     generations,
     source: { getMany: () => new Promise(() => {}) },
     atTurnEnd: setImmediate,
+    busyMs: () => 0,
     counters: {
       onBatch: noCount,
       onCoalesced: noCount,

@@ -51,6 +51,7 @@ function makeWorld(entries = 64) {
       },
     },
     atTurnEnd: setImmediate,
+    busyMs: () => 0,
     counters: {
       ...{ onBatch: () => {}, onCoalesced: () => {}, onFill: () => {}, onGenerationDrop: () => {} },
       onRefresh: () => {

@@ -43,6 +43,7 @@ function askForTags(world: {
     generations,
     source: { getMany: () => Promise.reject(new Error('nobody asks for memberships')) },
     atTurnEnd: setImmediate,
+    busyMs: () => 0,
     counters: {
       onBatch: () => {},
       onCoalesced: () => {},

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import type { Memberships } from '../../stores/membership-store.js';
@@ -35,6 +36,7 @@ function makeWorld(
   atTurnEnd: (run: () => void) => void,
   limit = new ConcurrencyLimit(),
   shared?: SharedLevel,
+  busyMs = () => 0,
 ) {
   const generations = new Generations();
   const catalog = new CrowdCatalog();
@@ -76,6 +78,7 @@ function makeWorld(
     },
     deadlineMs: 1_000,
     atTurnEnd,
+    busyMs,
     now: () => 0,
   });
   const find = (uid: string) => {
@@ -366,4 +369,30 @@ test('a fill under a lease that was taken away is no entry', async () => {
   assert.deepEqual(await sharer.ask(['u1']), [['a']]);
   await settle();
   assert.equal(server.entries.get('u1'), undefined);
+});
+
+test('the limit shrinks when the store is slow, and not when this process was busy meanwhile', async () => {
+  for (const [isBusy, shrinks] of [
+    [false, true],
+    [true, false],
+  ]) {
+    let tookMs = 0;
+    let busyMs = 0;
+    const source: MembershipSource = {
+      getMany: async (uids) => {
+        await sleep(tookMs);
+        if (isBusy === true) busyMs += tookMs;
+        return uids.map(() => new Map());
+      },
+    };
+    const limit = new ConcurrencyLimit();
+    const { reader } = makeWorld(source, setImmediate, limit, undefined, () => busyMs);
+    const read = (uid: string) =>
+      new Promise((resolve) => reader.read(uid, Buffer.from(uid), hashUid(uid), resolve));
+    await read('u1');
+    const before = limit.limit;
+    tookMs = 100;
+    await read('u2');
+    assert.equal(limit.limit < before, shrinks, `busy: ${isBusy}`);
+  }
 });

@@ -46,6 +46,8 @@ export interface MembershipReaderOptions {
   readonly atTurnEnd: (run: () => void) => void;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Milliseconds that this process's event loop has been busy so far. */
+  readonly busyMs: () => number;
 }
 
 interface Flight {
@@ -163,8 +165,9 @@ export class MembershipReader {
 
   /** `startMs`: when the flights took off, on `performance.now()`'s clock. */
   async #readStore(misses: readonly Miss[], startMs: number, answer?: SharedAnswer): Promise<void> {
-    const { source, limit, counters, catalog, deadlineMs, now } = this.#options;
+    const { source, limit, counters, catalog, deadlineMs, now, busyMs } = this.#options;
     const askedMs = performance.now();
+    const busyBeforeMs = busyMs();
     let outcomes: readonly ReadOutcome[];
     let hasFailed = false;
     try {
@@ -183,7 +186,9 @@ export class MembershipReader {
       outcomes = misses.map(() => failure);
     }
     const tookMs = performance.now() - askedMs;
-    limit.release(misses.length, tookMs, hasFailed, now());
+    // What this process was busy meanwhile is its own slowness: refusing more for it would only make it busier.
+    const waitedMs = Math.max(0, tookMs - (busyMs() - busyBeforeMs));
+    limit.release(misses.length, waitedMs, hasFailed, now());
     counters.onBatch(misses.length, tookMs);
     misses.forEach(({ flight }, i) => {
       this.#finish(flight, outcomes[i] as ReadOutcome, now());

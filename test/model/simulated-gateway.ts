@@ -106,6 +106,7 @@ export class SimulatedWorker {
       source,
       shared: this.#shared,
       atTurnEnd: later,
+      busyMs: () => 0,
       counters: {
         onBatch: () => {},
         onCoalesced: () => {},

@@ -44,7 +44,7 @@ const CONNECTION = {
   maxFrameBytes: 256 * 2 ** 20,
   maxCallsInFlight: 256,
   // A server that is stopped is found out within half a second.
-  busyPingMs: 200,
+  busyPingMs: 150,
   idlePingMs: 10_000,
   pingTimeoutMs: 300,
 };

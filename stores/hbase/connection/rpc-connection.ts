@@ -79,6 +79,7 @@ export class RpcConnection {
   #lastCallId = 0;
   #failure: Error | undefined;
   #heardAtMs = Date.now();
+  #silentSinceMs: number | undefined;
   #watchedAtMs = Date.now();
   /** When the ping that waits was sent. */
   #pingedAtMs: number | undefined;
@@ -129,6 +130,11 @@ export class RpcConnection {
 
   get hasFailed(): boolean {
     return this.#failure !== undefined;
+  }
+
+  /** Where it failed because the server was silent: when that was last heard. */
+  get silentSinceMs(): number | undefined {
+    return this.#silentSinceMs;
   }
 
   /** Rejects with RemoteException, ConnectionError, or WireError. */
@@ -246,6 +252,7 @@ export class RpcConnection {
       // This process was not running: what it did not hear in that time says nothing of the server.
       if (isLate) this.#pingedAtMs = nowMs;
       else if (nowMs - this.#pingedAtMs > this.#options.pingTimeoutMs) {
+        this.#silentSinceMs = this.#heardAtMs;
         this.#fail(new ConnectionError('lost', 'The server was silent, and did not answer a ping.'));
       }
       return;

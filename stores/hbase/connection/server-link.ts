@@ -61,8 +61,9 @@ export class ServerLink {
 
   #usable(): RpcConnection | undefined {
     if (this.#connection?.hasFailed === true) {
+      // Silence was found out in its own time: whoever asks now need not wait once more.
+      this.#awaySinceMs ??= this.#connection.silentSinceMs ?? Date.now();
       this.#connection = undefined;
-      this.#awaySinceMs ??= Date.now();
     }
     return this.#connection;
   }
