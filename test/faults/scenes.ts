@@ -1,4 +1,5 @@
 /** What goes wrong: how it begins and how it ends. A scene is mended when what it hurt answers again. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineName, Rig } from './rig.js';
 
 export interface Scene {
@@ -12,6 +13,8 @@ export interface Scene {
   readonly strike: (rig: Rig) => Promise<void>;
   readonly mend: (rig: Rig) => Promise<void>;
 }
+
+const FINDS_OUT_MS = 3_000;
 
 /** By engine, the processes that a fault is about. */
 const PROCESSES: Readonly<Record<EngineName, readonly string[]>> = {
@@ -39,13 +42,18 @@ function paused(engine: EngineName, names: readonly string[], name: string, isSh
   return {
     name: `${name} paused (SIGSTOP), and resumed`,
     ...(isShort === undefined ? {} : { isShort }),
-    // Shorter than the session of a region server, which ends itself when it finds that others took it for dead.
-    forMs: 3_000,
+    forMs: 2_000,
     strike: async ({ engines }) => {
       await Promise.all(names.map((each) => engines[engine].engine.process(each).pause()));
     },
-    mend: async ({ engines }) => {
+    mend: async (rig) => {
+      const { engines } = rig;
       await Promise.all(names.map((each) => engines[engine].engine.process(each).resume()));
+      if (engine !== 'hbase') return;
+      // A region server that was taken for dead meanwhile finds that out, and ends itself: whoever runs it starts it again.
+      await sleep(FINDS_OUT_MS);
+      await engines.hbase.engine.start();
+      await rig.storeServes();
     },
   };
 }
