@@ -57,6 +57,7 @@ export interface WorkerPoolOptions {
   readonly onGiveUp: () => void;
 }
 
+/** Times are of performance.now(): a clock that is set must not make all workers look silent. */
 interface Place {
   child: ChildProcess;
   isServing: boolean;
@@ -138,7 +139,7 @@ export class WorkerPool {
       execArgv: [`--max-old-space-size=${heapMib}`, `--max-semi-space-size=${YOUNG_SPACE_MIB}`],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     const place: Place = {
       child,
       isServing: false,
@@ -155,7 +156,7 @@ export class WorkerPool {
     return new Promise((resolve, reject) => {
       let failure: string | undefined;
       child.on('message', (message: FromWorker) => {
-        place.heardAtMs = Date.now();
+        place.heardAtMs = performance.now();
         if (message.kind === 'beat') {
           place.stats = message.stats;
           place.storeServers = message.storeServers;
@@ -187,7 +188,7 @@ export class WorkerPool {
     if (this.#isStopping) return;
     // A worker that fails in the first start of all ends that start; in a restart it is tried again.
     if (!wasServing && this.#deathsInARow === 0) return;
-    const wasSteady = Date.now() - place.startedAtMs > STEADY_AFTER_MS;
+    const wasSteady = performance.now() - place.startedAtMs > STEADY_AFTER_MS;
     this.#deathsInARow = wasSteady ? 1 : this.#deathsInARow + 1;
     this.restarts.set(reason, (this.restarts.get(reason) ?? 0) + 1);
     this.#options.onDeath(number, reason, detail);
@@ -212,7 +213,7 @@ export class WorkerPool {
   }
 
   #checkAll(): void {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     for (const place of this.#places.values()) {
       const silentMs = nowMs - place.heardAtMs;
       if (silentMs > (place.isServing ? DEAD_AFTER_MS : LISTEN_WITHIN_MS)) this.#kill(place, 'stuck');
