@@ -12,21 +12,15 @@
  *
  * Needs Linux, taskset (util-linux), wrk (Debian: apt install wrk), Java and Maven.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { cpus, loadavg, tmpdir } from 'node:os';
-import path from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { startHeartbeat } from '../events/heartbeat.js';
-import { openEventBus } from '../events/open-event-bus.js';
-import { openStores } from '../stores/open-stores.js';
-import { GatewayProcess } from '../test/integration/gateway/gateway-process.js';
-import { startTestEngine } from '../test/support/engines.js';
 import { RawHttpClient } from '../test/support/raw-http-client.js';
-import type { LoadOrder, LoadResult } from './overload/open-loop.js';
+import { startBackEnds } from './support/back-ends.js';
+import { describeMachine, median, quantile } from './support/figures.js';
+import { fillMemberships } from './support/fill.js';
+import { startGateway } from './support/gateway.js';
+import { needWrk, offerLoad, runWrk, uidOf } from './support/load.js';
+import { cpuSeconds, pin } from './support/processes.js';
 
 const { values } = parseArgs({
   options: {
@@ -42,154 +36,75 @@ const [GATEWAY_CORE, HBASE_CORE] = ['0', '1'];
 const CONNECTIONS = 256;
 const CROWDS = ['big_spenders', 'lapsed_premium', 'online_now', 'frequent'];
 const [CROWD = ''] = CROWDS;
-const FILL_CHUNK = 50_000;
 const SEEN_WITHIN_MS = 10_000;
-/** USER_HZ, which /proc counts in. */
-const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-/** As gateway/match.lua has it. */
-const uidOf = (i: number): string => `u${String(i).padStart(7, '0')}`;
 const say = (line: string): void => console.log(line);
-const quantile = (numbers: readonly number[], part: number): number =>
-  numbers.toSorted((a, b) => a - b)[Math.ceil(part * numbers.length) - 1] ?? Number.NaN;
 
-function cpuSeconds(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return sum + (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  }, 0);
-}
-
-function pin(pids: readonly number[], core: string): void {
-  for (const pid of pids) execFileSync('taskset', ['-a', '-c', '-p', core, String(pid)], { stdio: 'ignore' });
-}
-
-function pidsOf({ child }: GatewayProcess): number[] {
-  const workers = execFileSync('ps', ['-o', 'pid=', '--ppid', String(child.pid)], { encoding: 'utf8' });
-  return [child.pid ?? 0, ...workers.trim().split(/\s+/).map(Number)];
-}
-
-async function onGatewayCore(program: string, args: readonly string[]): Promise<string> {
-  const child = spawn('taskset', ['-c', GATEWAY_CORE, program, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, USERS: String(users), UIDS: 'short', SEED: String(Date.now() % 1e6) },
-  });
-  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
-  if (code !== 0) throw new Error(`${program} ended with ${String(code)}: ${output}`);
-  return output;
-}
-
-const [hbase, kafka, redis] = await Promise.all([
-  startTestEngine('hbase', { jvm: {} }),
-  startTestEngine('kafka'),
-  startTestEngine('redis'),
-]);
-const folder = mkdtempSync(path.join(tmpdir(), 'quanren-back-ends-'));
-const bootstrap = hbase.engine.addresses.bootstrap ?? '';
-const nodes = bootstrap.split(',').map((address) => {
-  const [host = '', port] = address.split(':');
-  return { host, port: Number(port) };
-});
-const broker = kafka.engine.addresses.kafka ?? '';
-const stores = openStores({ kind: 'hbase', nodes, user: 'bench', tls: undefined });
-const bus = await openEventBus({ kafka: { brokers: [broker], tls: null, sasl: null, prefix: '' }, folder });
-const stopBeats = startHeartbeat(bus, { onError: () => undefined });
-const environment = {
-  QUANREN_GATEWAY_WORKERS: '1',
-  QUANREN_HBASE_NODES: bootstrap,
-  QUANREN_KAFKA_BROKERS: broker,
-};
-
-async function fill(): Promise<void> {
-  await stores.prepare();
-  const value = (crowdCode: string) => ({
-    crowdCode,
-    status: 'active',
-    ruleVersion: 1,
-    rule: '{"tag_code":"age","op":">","value":1}',
-  });
-  await bus.publish(
-    'crowd-rules',
-    CROWDS.map((code) => ({ key: code, value: value(code) })),
-  );
-  const changeTimeMs = Date.now() - 1_000;
-  let chunk = [];
-  for (let i = 0; i < users; i++) {
-    for (let k = 0; k <= i % CROWDS.length; k++)
-      chunk.push({ uid: uidOf(i), crowdCode: CROWDS[k] ?? '', kind: 'enter' as const, changeTimeMs });
-    if (chunk.length < FILL_CHUNK && i < users - 1) continue;
-    await stores.memberships.apply(chunk, Date.now());
-    chunk = [];
-  }
-}
+needWrk();
+const backEnds = await startBackEnds();
+const { stores, bus, hbasePids } = backEnds;
 
 async function misses(): Promise<void> {
-  const gateway = await GatewayProcess.start(
-    { folder },
-    { ...environment, QUANREN_GATEWAY_CACHE_ENTRIES: '16' },
+  const gateway = await startGateway(
+    backEnds,
+    { ...backEnds.settings, QUANREN_GATEWAY_CACHE_ENTRIES: '16' },
+    GATEWAY_CORE,
   );
   try {
-    await gateway.ready();
-    const pids = pidsOf(gateway);
-    const hbasePid = [hbase.engine.process('hbase').pid ?? 0];
-    pin(pids, GATEWAY_CORE);
-    pin(hbasePid, HBASE_CORE);
-    const port = Number(new URL(gateway.url).port);
-    const script = path.resolve(import.meta.dirname, '..', '..', 'bench', 'gateway', 'match.lua');
+    const { port, pids } = gateway;
+    pin(hbasePids, HBASE_CORE);
     const wrk = (forSeconds: number) =>
-      onGatewayCore('wrk', [
-        '-t1',
-        `-c${CONNECTIONS}`,
-        `-d${forSeconds}s`,
-        '-s',
-        script,
-        `${gateway.url}/match`,
-      ]);
+      runWrk({
+        url: `${gateway.url}/match`,
+        script: 'gateway/match.lua',
+        seconds: forSeconds,
+        connections: CONNECTIONS,
+        core: GATEWAY_CORE,
+        environment: { USERS: String(users), UIDS: 'short', SEED: String(Date.now() % 1e6) },
+      });
     // The JIT of a region server takes its time.
     await wrk(2 * seconds);
     say('| misses | requests/s | refused | gateway: cores, CPU µs/request | HBase: cores, CPU µs/request |');
     say('|---|---|---|---|---|');
     const rates: number[] = [];
     for (let round = 0; round < rounds; round++) {
-      const [gatewayBefore, hbaseBefore, atMs] = [cpuSeconds(pids), cpuSeconds(hbasePid), performance.now()];
-      const output = await wrk(seconds);
+      const [gatewayBefore, hbaseBefore, atMs] = [cpuSeconds(pids), cpuSeconds(hbasePids), performance.now()];
+      const { requests, refused } = await wrk(seconds);
       const tookSeconds = (performance.now() - atMs) / 1_000;
-      const requests = Number(/(\d+) requests in/.exec(output)?.[1]);
-      const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0);
       const show = (cpu: number) =>
         `${(cpu / tookSeconds).toFixed(2)}, ${((cpu * 1e6) / requests).toFixed(1)}`;
       rates.push((requests - refused) / tookSeconds);
       say(
         `| wrk, round ${round + 1} | ${Math.round(requests / tookSeconds)} | ${refused} | ` +
-          `${show(cpuSeconds(pids) - gatewayBefore)} | ${show(cpuSeconds(hbasePid) - hbaseBefore)} |`,
+          `${show(cpuSeconds(pids) - gatewayBefore)} | ${show(cpuSeconds(hbasePids) - hbaseBefore)} |`,
       );
     }
-    const half = quantile(rates, 0.5) / 2;
+    const half = median(rates) / 2;
     const targets = Array.from({ length: 50_000 }, (_, i) => `/match?uid=${uidOf((i * 7_919) % users)}`);
-    const order: LoadOrder = {
-      ...{ port, perSecond: half, seconds, connections: CONNECTIONS, seed: 1 },
-      targets: targets.slice(0, 2_000),
-    };
-    const program = path.join(import.meta.dirname, 'overload', 'open-loop.js');
-    const output = await onGatewayCore(process.execPath, [program, JSON.stringify(order)]);
-    const { accepted, refused, failed, lateness } = JSON.parse(output) as LoadResult;
+    const { accepted, refused, failed, lateness } = await offerLoad(
+      {
+        ...{ port, perSecond: half, seconds, connections: CONNECTIONS, seed: 1 },
+        targets: targets.slice(0, 2_000),
+      },
+      GATEWAY_CORE,
+    );
     say(
       `\nat half that rate, ${Math.round(half)}/s: p50 ${accepted.p50.toFixed(2)} ms, p99 ${accepted.p99.toFixed(2)} ms; ` +
         `${refused.count} refused, ${failed} failed; the generator was late by ${lateness.p99.toFixed(2)} ms (p99)`,
     );
   } finally {
-    await gateway.stop();
+    await gateway.process.stop();
   }
 }
 
 async function changing(): Promise<void> {
-  const gateway = await GatewayProcess.start(
-    { folder },
-    { ...environment, QUANREN_REDIS_URL: `redis://${redis.engine.addresses.redis}` },
+  const gateway = await startGateway(
+    backEnds,
+    { ...backEnds.settings, ...backEnds.redisSettings },
+    GATEWAY_CORE,
   );
   try {
-    await gateway.ready();
-    const client = await RawHttpClient.connect(Number(new URL(gateway.url).port));
+    const client = await RawHttpClient.connect(gateway.port);
     const uid = uidOf(0);
     const isMember = async () =>
       (await client.get(`/match?uid=${uid}&crowdCode=${CROWD}`)).body.includes('"isMatch":true');
@@ -221,23 +136,17 @@ async function changing(): Promise<void> {
         [0.5, 0.9, 0.99, 1].map((part) => `p${100 * part} ${quantile(times, part).toFixed(1)} ms`).join(', '),
     );
   } finally {
-    await gateway.stop();
+    await gateway.process.stop();
   }
 }
 
 try {
   console.error(`filling HBase with ${users} users …`);
-  await fill();
-  const [cpu] = cpus();
-  say(
-    `${cpus().length} × ${cpu?.model}, Node ${process.versions.node}; load average before ${(loadavg()[0] ?? 0).toFixed(1)}\n`,
-  );
+  await backEnds.setCrowds(CROWDS);
+  await fillMemberships(stores.memberships, users, uidOf, (i) => CROWDS.slice(0, 1 + (i % CROWDS.length)));
+  say(`${describeMachine()} before\n`);
   await misses();
   await changing();
 } finally {
-  await stopBeats();
-  await bus.close();
-  await stores.close();
-  await Promise.all([hbase, kafka, redis].map((engine) => engine.remove()));
-  rmSync(folder, { recursive: true, force: true });
+  await backEnds.remove();
 }

@@ -9,14 +9,16 @@
  *
  * Needs Linux, taskset (util-linux) and wrk (Debian: apt install wrk).
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { findFreePort } from '../cli/ports.js';
-import { DataFolder, until } from '../test/integration/gateway/gateway-process.js';
+import { DataFolder } from '../test/integration/gateway/gateway-process.js';
+import { describeMachine, median, quantile } from './support/figures.js';
+import { fillMemberships } from './support/fill.js';
+import { startGateway } from './support/gateway.js';
+import { needWrk, runWrk, uidOf as shortUidOf } from './support/load.js';
+import { cpuSeconds, SERVER_CORE } from './support/processes.js';
 
 const { values } = parseArgs({
   options: {
@@ -28,9 +30,7 @@ const { values } = parseArgs({
   },
 });
 const [users, seconds, rounds] = [Number(values.users), Number(values.seconds), Number(values.rounds)];
-const SERVER_CORE = '0';
-const LOAD_CORE = '1';
-const CONNECTIONS = '64';
+const CONNECTIONS = 64;
 const CROWDS = [
   'big_spenders',
   'lapsed_premium',
@@ -41,11 +41,7 @@ const CROWDS = [
   'lost',
   'rich',
 ];
-const DIST = path.resolve(import.meta.dirname, '..');
-/** USER_HZ, which /proc counts in. */
-const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-
-/** What wrk asks for: a script beside match.lua, and how many users each of its requests is for. */
+/** What wrk asks for: a script of bench/gateway/, and how many users each of its requests is for. */
 interface Load {
   readonly script: string;
   readonly path: string;
@@ -57,9 +53,9 @@ const BATCH: Load = { script: 'batch.lua', path: '/match/batch', usersPerRequest
 interface Server {
   readonly name: string;
   readonly load: Load;
-  readonly port: number;
+  readonly url: string;
   readonly pids: readonly number[];
-  readonly child: ChildProcess;
+  stop(): Promise<void>;
 }
 
 interface Round {
@@ -68,41 +64,25 @@ interface Round {
   readonly cpuMicros: number;
 }
 
-/** As match.lua has it. */
 const uidOf = (i: number): string =>
-  values.uids === 'hex' ? i.toString(16).padStart(8, '0').repeat(8) : `u${String(i).padStart(7, '0')}`;
+  values.uids === 'hex' ? i.toString(16).padStart(8, '0').repeat(8) : shortUidOf(i);
 
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-function load(server: Server, seed: number): Round {
-  const before = server.pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
-  const { stdout, status } = spawnSync(
-    'taskset',
-    [
-      ...['-c', LOAD_CORE, 'wrk', '-t1', `-c${CONNECTIONS}`, `-d${seconds}s`],
-      ...['-s', path.resolve(DIST, '..', 'bench', 'gateway', server.load.script)],
-      `http://127.0.0.1:${server.port}${server.load.path}`,
-    ],
-    {
-      encoding: 'utf8',
-      env: { ...process.env, USERS: String(users), UIDS: values.uids, SEED: String(seed) },
-    },
-  );
-  const cpu = server.pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0) - before;
-  const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
-  if (status !== 0 || !(requests > 0) || /Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout);
-  const { usersPerRequest } = server.load;
+async function load({ url, load, pids }: Server, seed: number): Promise<Round> {
+  const before = cpuSeconds(pids);
+  const { requests, refused, perSecond } = await runWrk({
+    url: url + load.path,
+    script: `gateway/${load.script}`,
+    seconds,
+    connections: CONNECTIONS,
+    environment: { USERS: String(users), UIDS: values.uids, SEED: String(seed) },
+  });
+  const cpu = cpuSeconds(pids) - before;
+  if (refused > 0) throw new Error(`${refused} of ${requests} requests were refused`);
   return {
-    usersPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]) * usersPerRequest,
-    cpuMicros: (cpu * 1e6) / (requests * usersPerRequest),
+    usersPerSecond: perSecond * load.usersPerRequest,
+    cpuMicros: (cpu * 1e6) / (requests * load.usersPerRequest),
   };
 }
-
-const median = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
 /** The median of the quotients round by round, and the middle half of them. */
 function showQuotients(
@@ -110,70 +90,35 @@ function showQuotients(
   below: readonly Round[],
   of: (round: Round) => number,
 ): string {
-  const quotients = above.map((round, i) => of(round) / of(below[i] as Round)).sort((a, b) => a - b);
-  const at = (part: number): string =>
-    (quotients[Math.floor(part * (quotients.length - 1))] ?? Number.NaN).toFixed(2);
+  const quotients = above.map((round, i) => of(round) / of(below[i] as Round));
+  const at = (part: number): string => quantile(quotients, part).toFixed(2);
   return `${at(0.5)} (${at(0.25)}–${at(0.75)})`;
 }
 
-async function fillStore(data: DataFolder): Promise<void> {
-  const at = Date.now() - 1_000;
-  for (const code of CROWDS) await data.setCrowd(code, 'active');
-  for (let start = 0; start < users; start += 10_000) {
-    const changes = [];
-    for (let i = start; i < Math.min(users, start + 10_000); i++) {
-      // Each user is in two to five of the crowds.
-      for (let k = 0; k < 2 + (i % 4); k++) {
-        const crowdCode = CROWDS[(i + k * (1 + (i % 3))) % CROWDS.length] ?? '';
-        changes.push({ uid: uidOf(i), crowdCode, kind: 'enter' as const, changeTimeMs: at });
-      }
-    }
-    await data.memberships.apply(changes, Date.now());
-  }
-}
+/** Each user is in two to five of the crowds. */
+const crowdsOf = (i: number): string[] =>
+  Array.from({ length: 2 + (i % 4) }, (_, k) => CROWDS[(i + k * (1 + (i % 3))) % CROWDS.length] ?? '');
 
-async function startGateway(name: string, data: DataFolder, cacheEntries: number): Promise<Server> {
-  const [port, metricsPort] = [await findFreePort(), await findFreePort()];
-  const child = spawn(
-    'taskset',
-    ['-c', SERVER_CORE, process.execPath, path.join(DIST, 'gateway', 'main.js')],
-    {
-      stdio: ['ignore', 'ignore', 'ignore'],
-      env: {
-        ...process.env,
-        QUANREN_DATA_DIR: data.folder,
-        QUANREN_GATEWAY_PORT: String(port),
-        QUANREN_GATEWAY_METRICS_PORT: String(metricsPort),
-        QUANREN_GATEWAY_WORKERS: '1',
-        QUANREN_GATEWAY_CACHE_ENTRIES: String(cacheEntries),
-        QUANREN_GATEWAY_CACHE_TTL_MS: '43200000',
-      },
-    },
-  );
-  const url = `http://127.0.0.1:${port}`;
-  await until(
-    'the gateway',
-    async () => ((await fetch(`${url}/readyz`).catch(() => undefined))?.status === 200 ? true : undefined),
-    60_000,
-  );
-  // taskset becomes the main process; its child is the worker.
-  const workers = execFileSync('ps', ['-o', 'pid=', '--ppid', String(child.pid)], { encoding: 'utf8' });
-  return {
-    name,
-    load: MATCH,
-    port,
-    child,
-    pids: [child.pid ?? 0, ...workers.trim().split(/\s+/).map(Number)],
-  };
+async function startMatching(name: string, data: DataFolder, cacheEntries: number): Promise<Server> {
+  const { url, pids, process } = await startGateway(data, {
+    QUANREN_GATEWAY_CACHE_ENTRIES: String(cacheEntries),
+    QUANREN_GATEWAY_CACHE_TTL_MS: '43200000',
+  });
+  return { name, load: MATCH, url, pids, stop: () => process.stop() };
 }
 
 async function startBare(): Promise<Server> {
   const file = path.join(import.meta.dirname, 'gateway', 'bare-uws.js');
-  const child = spawn('taskset', ['-c', SERVER_CORE, process.execPath, file], {
+  const child: ChildProcess = spawn('taskset', ['-c', SERVER_CORE, process.execPath, file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [port] = (await once(child.stdout, 'data')) as [Buffer];
-  return { name: 'bare uWS', load: MATCH, port: Number(port), child, pids: [child.pid ?? 0] };
+  const [port] = (await once(child.stdout ?? child, 'data')) as [Buffer];
+  const stop = async (): Promise<void> => {
+    child.kill();
+    await once(child, 'exit');
+  };
+  const url = `http://127.0.0.1:${Number(port)}`;
+  return { name: 'bare uWS', load: MATCH, url, pids: [child.pid ?? 0], stop };
 }
 
 /** Asks for every user until he is cached: on a busy machine the limit of reads refuses some at first. */
@@ -181,7 +126,7 @@ async function warm(server: Server): Promise<void> {
   const batch = 250;
   for (let start = 0; start < users; ) {
     const uids = Array.from({ length: Math.min(batch, users - start) }, (_, i) => uidOf(start + i));
-    const response = await fetch(`http://127.0.0.1:${server.port}/match/batch`, {
+    const response = await fetch(`${server.url}/match/batch`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ uids }),
@@ -191,39 +136,32 @@ async function warm(server: Server): Promise<void> {
   }
 }
 
-if (spawnSync('wrk', ['--version']).error !== undefined) {
-  console.error('This bench needs wrk: apt install wrk');
-  process.exit(1);
-}
+needWrk();
 const data = new DataFolder();
 const servers: Server[] = [];
 try {
   console.error(`filling the store with ${users} users …`);
-  await fillStore(data);
-  // wrk holds this process for a whole round, so the servers must not go by its heartbeats.
-  process.env.QUANREN_GATEWAY_STALE_AFTER_MS = '3600000';
+  for (const code of CROWDS) await data.setCrowd(code, 'active');
+  await fillMemberships(data.memberships, users, uidOf, crowdsOf);
+  data.startBeats();
   servers.push(await startBare());
-  const hits = await startGateway('gateway, hits', data, 2 * users);
-  servers.push(hits, await startGateway('gateway, misses', data, 16));
+  const hits = await startMatching('gateway, hits', data, 2 * users);
+  servers.push(hits, await startMatching('gateway, misses', data, 16));
   console.error('warming …');
   await warm(hits);
   servers.push({ ...hits, name: 'gateway, batches', load: BATCH });
-  for (const server of servers) load(server, 1);
+  for (const server of servers) await load(server, 1);
   const results = new Map<string, Round[]>(servers.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     // To and fro, so that none always follows the same other.
     const turn = round % 2 === 0 ? servers : servers.toReversed();
-    for (const server of turn) results.get(server.name)?.push(load(server, round + 2));
+    for (const server of turn) results.get(server.name)?.push(await load(server, round + 2));
   }
   const [bare = [], hitRounds = []] = results.values();
-  const [cpu] = cpus();
-  const load1 = (loadavg()[0] ?? Number.NaN).toFixed(1);
   console.log(
-    `${cpus().length} × ${cpu?.model}, Node ${process.versions.node}; ${users} users, ${values.uids} uids, ${CONNECTIONS} connections`,
+    `${describeMachine()} at the end; ${users} users, ${values.uids} uids, ${CONNECTIONS} connections`,
   );
-  console.log(
-    `${rounds} interleaved rounds of ${seconds} s: medians, and the middle half; load average at the end ${load1}\n`,
-  );
+  console.log(`${rounds} interleaved rounds of ${seconds} s: medians, and the middle half\n`);
   console.log('| server | users/s | of bare | of hits | CPU µs/user | of bare |\n|---|---|---|---|---|---|');
   for (const [name, all] of results) {
     const rate = Math.round(median(all.map((round) => round.usersPerSecond)));
@@ -234,10 +172,6 @@ try {
     console.log(`| ${name} | ${rate} | ${ofBare} | ${ofHits} | ${micros} | ${ofBareCpu} |`);
   }
 } finally {
-  for (const { child } of servers) {
-    if (child.exitCode !== null) continue;
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  }
+  for (const server of servers) await server.stop();
   await data.remove();
 }

@@ -7,7 +7,6 @@
  * Prints rows a second, the client's CPU a row, and the CPU of HBase a row.
  */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { HBaseAdmin } from '../stores/hbase/admin/hbase-admin.js';
@@ -15,6 +14,9 @@ import { openHBaseMembershipStore } from '../stores/hbase/hbase-membership-store
 import { MEMBERSHIP_TABLE } from '../stores/hbase/tables.js';
 import { startTestHBase } from '../test/support/hbase.js';
 import { runJavaPeer } from '../test/support/hbase-java-peer.js';
+import { median } from './support/figures.js';
+import { fillMemberships } from './support/fill.js';
+import { cpuSeconds } from './support/processes.js';
 
 const { values } = parseArgs({
   options: {
@@ -25,19 +27,12 @@ const { values } = parseArgs({
 });
 const users = Number(values.users);
 const CROWDS = ['big_spenders', 'lapsed', 'premium', 'online_now', 'new_in_town', 'vip', 'cart', 'sms'];
-const CHANGES = 50_000;
 const CLIENTS = ['quanren', 'hbase-rpc-client', 'Java AsyncTable'];
 const MODES = ['single:64', 'single:512', 'batch:512'];
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const hbase = await startTestHBase({ jvm: {} });
-const pid = hbase.engine.process('hbase').pid;
-
-/** CPU of HBase so far. Clock ticks are a hundredth of a second on Linux. */
-function serverCpuMicros(): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
-}
+const pids = [hbase.engine.process('hbase').pid ?? 0];
 
 /** `rows` in `seconds`, and `allRows` with those of the warm-up. */
 async function read(name: string, mode: string): Promise<Record<string, number>> {
@@ -53,34 +48,16 @@ async function read(name: string, mode: string): Promise<Record<string, number>>
 }
 
 const rates = new Map<string, number[]>();
-const median = (of: readonly number[]) => of.toSorted((a, b) => a - b)[of.length >> 1] ?? 0;
 
 try {
   const client = hbase.connect();
   const store = openHBaseMembershipStore({ client });
-  const nowMs = Date.now();
   const startedMs = performance.now();
-  let changes = [];
-  let count = 0;
-  for (let i = 0; i < users; i += 1) {
-    // 4.5 crowds a user, as in the measurements that chose the encoding.
-    for (let k = 0; k < 1 + (i % 8); k += 1) {
-      changes.push({
-        uid: `user_${i}`,
-        crowdCode: CROWDS[k] ?? '',
-        kind: 'enter' as const,
-        changeTimeMs: nowMs,
-      });
-    }
-    if (changes.length < CHANGES && i < users - 1) continue;
-    await store.apply(changes, nowMs);
-    count += changes.length;
-    changes = [];
-  }
-  const loadSeconds = (performance.now() - startedMs) / 1_000;
-  say(
-    `${count.toLocaleString('en')} memberships written: ${Math.round(count / loadSeconds).toLocaleString('en')}/s`,
-  );
+  // 4.5 crowds a user, as in the measurements that chose the encoding.
+  const crowdsOf = (i: number) => CROWDS.slice(0, 1 + (i % 8));
+  await fillMemberships(store, users, (i) => `user_${i}`, crowdsOf);
+  const perSecond = Math.round(users / ((performance.now() - startedMs) / 1_000));
+  say(`${users.toLocaleString('en')} users written: ${perSecond.toLocaleString('en')}/s`);
   const admin = new HBaseAdmin(client, 300_000);
   await admin.flush(MEMBERSHIP_TABLE);
   await admin.majorCompact(MEMBERSHIP_TABLE);
@@ -88,12 +65,12 @@ try {
   for (let round = 1; round <= Number(values.rounds); round += 1) {
     for (const mode of MODES) {
       for (const name of CLIENTS) {
-        const before = serverCpuMicros();
+        const before = cpuSeconds(pids);
         const { rows = 0, allRows = 1, seconds = 1, cpuMicros = 0 } = await read(name, mode);
         const perSecond = Math.round(rows / seconds);
         say(
           `round ${round} ${mode.padEnd(10)} ${name.padEnd(16)} ${perSecond.toLocaleString('en').padStart(8)} rows/s, ` +
-            `client ${(cpuMicros / rows).toFixed(1)} µs CPU a row, HBase ${((serverCpuMicros() - before) / allRows).toFixed(1)}`,
+            `client ${(cpuMicros / rows).toFixed(1)} µs CPU a row, HBase ${(((cpuSeconds(pids) - before) * 1e6) / allRows).toFixed(1)}`,
         );
         const key = `${mode} ${name}`;
         rates.set(key, [...(rates.get(key) ?? []), perSecond]);

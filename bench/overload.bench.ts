@@ -2,7 +2,7 @@
  * The gateway offered more than it can do, three ways:
  *
  * 1. Misses, twice the capacity. wrk, whose connections wait for each reply, finds the capacity; then requests come at
- *    stated rates, answered or not (`overload/open-loop.ts`): 0.7 of the capacity (nominal), twice it, and nominal again,
+ *    stated rates, answered or not (`support/open-loop.ts`): 0.7 of the capacity (nominal), twice it, and nominal again,
  *    in turns, so that a machine that changes its pace changes it for all. So that the generator is not the limit, the
  *    work is made heavy: every user is in hundreds of crowds, and QUANREN_GATEWAY_CACHE_ENTRIES=16 makes each request
  *    read, sort and write them all.
@@ -18,15 +18,17 @@
  *
  * Needs Linux, taskset (util-linux) and wrk (Debian: apt install wrk).
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpus, loadavg } from 'node:os';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { findFreePort } from '../cli/ports.js';
-import { DataFolder, until } from '../test/integration/gateway/gateway-process.js';
-import type { LoadOrder, LoadResult } from './overload/open-loop.js';
+import { DataFolder } from '../test/integration/gateway/gateway-process.js';
+import { describeMachine, median, show, showHead, showRow } from './support/figures.js';
+import { fillMemberships } from './support/fill.js';
+import { type BenchGateway, startGateway } from './support/gateway.js';
+import { needWrk, offerLoad, runWrk, uidOf, type WrkResult } from './support/load.js';
+import type { LoadResult } from './support/open-loop.js';
+import { LOAD_CORE } from './support/processes.js';
 
 const { values } = parseArgs({
   options: {
@@ -47,90 +49,48 @@ const [FEW, MANY] = [64, 1_024];
 const NOMINAL = 0.7;
 /** Far below what both cores can do: the question is what sitting costs the others. */
 const [SITTERS, SITTERS_RATE] = [10_000, 2_000];
-const [SERVER_CORE, LOAD_CORE] = ['0', '1'];
 
 const codeOf = (i: number): string => `campaign_audience_${String(i).padStart(4, '0')}`;
-const uidOf = (i: number): string => `u${String(i).padStart(7, '0')}`;
 
 async function fill(data: DataFolder): Promise<void> {
   for (let i = 0; i < crowds; i++) await data.setCrowd(codeOf(i), 'active');
-  const changeTimeMs = Date.now() - 1_000;
-  for (let user = 0; user < USERS; user++) {
-    const changes = Array.from({ length: Math.floor(crowds / 2) }, (_, k) => ({
-      uid: uidOf(user),
-      crowdCode: codeOf((user + 2 * k) % crowds),
-      kind: 'enter' as const,
-      changeTimeMs,
-    }));
-    await data.memberships.apply(changes, Date.now());
+  await fillMemberships(data.memberships, USERS, uidOf, (user) =>
+    Array.from({ length: Math.floor(crowds / 2) }, (_, k) => codeOf((user + 2 * k) % crowds)),
+  );
+}
+
+async function withGateway(
+  data: DataFolder,
+  cacheEntries: number,
+  run: (gateway: BenchGateway) => Promise<void>,
+): Promise<void> {
+  const gateway = await startGateway(data, { QUANREN_GATEWAY_CACHE_ENTRIES: String(cacheEntries) });
+  try {
+    await waitingLoad(gateway, 2, FEW);
+    await run(gateway);
+  } finally {
+    await gateway.process.stop();
   }
 }
 
-async function startGateway(
-  data: DataFolder,
-  cacheEntries: number,
-): Promise<{ readonly port: number; readonly child: ChildProcess }> {
-  const [port, metricsPort] = [await findFreePort(), await findFreePort()];
-  const main = path.resolve(import.meta.dirname, '..', 'gateway', 'main.js');
-  const child = spawn('taskset', ['-c', SERVER_CORE, process.execPath, main], {
-    stdio: 'ignore',
-    env: {
-      ...process.env,
-      QUANREN_DATA_DIR: data.folder,
-      QUANREN_GATEWAY_PORT: String(port),
-      QUANREN_GATEWAY_METRICS_PORT: String(metricsPort),
-      QUANREN_GATEWAY_WORKERS: '1',
-      QUANREN_GATEWAY_CACHE_ENTRIES: String(cacheEntries),
-    },
+/** Over `clients` connections that wait for each reply. */
+async function waitingLoad({ url }: BenchGateway, forSeconds: number, clients: number): Promise<WrkResult> {
+  const result = await runWrk({
+    url,
+    script: 'overload/targets.lua',
+    seconds: forSeconds,
+    connections: clients,
+    args: [String(USERS), codeOf(0)],
   });
-  const isReady = async () =>
-    (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.status === 200
-      ? true
-      : undefined;
-  await until('the gateway', isReady, 60_000);
-  return { port, child };
+  if (result.refused > 0) throw new Error(`${result.refused} of ${result.requests} requests were refused`);
+  return result;
 }
 
-/** Runs a program on the load's core and returns what it prints; this process keeps its heartbeats going. */
-async function onLoadCore(program: string, args: readonly string[]): Promise<string> {
-  const child = spawn('taskset', ['-c', LOAD_CORE, program, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
-  if (code !== 0) throw new Error(`${program} ended with ${String(code)}: ${output}`);
-  return output;
-}
-
-/** Over `clients` connections that wait for each reply: requests a second, and the 99th percentile in milliseconds. */
-async function waitingLoad(
-  port: number,
-  forSeconds: number,
-  clients: number,
-): Promise<{ readonly perSecond: number; readonly p99: number }> {
-  const script = path.resolve(import.meta.dirname, '..', '..', 'bench', 'overload', 'targets.lua');
-  const options = ['-t1', `-c${clients}`, `-d${forSeconds}s`, '--latency', '-s', script];
-  const output = await onLoadCore('wrk', [
-    ...options,
-    `http://127.0.0.1:${port}`,
-    '--',
-    String(USERS),
-    codeOf(0),
-  ]);
-  if (/Non-2xx|Socket errors/.test(output)) throw new Error(output);
-  const [, p99, unit = ''] = /99%\s+([\d.]+)(us|ms|s)/.exec(output) ?? [];
-  return {
-    perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]),
-    p99: Number(p99) * ({ us: 0.001, ms: 1, s: 1_000 }[unit] ?? Number.NaN),
-  };
-}
-
-async function offer(port: number, perSecond: number, forSeconds: number, seed: number): Promise<LoadResult> {
+function offer({ port }: BenchGateway, perSecond: number, forSeconds: number, seed: number) {
   const targets = Array.from({ length: USERS }, (_, i) =>
     i % 2 === 0 ? `/match?uid=${uidOf(i)}` : `/match?uid=${uidOf(i)}&crowdCode=${codeOf(0)}`,
   );
-  const order: LoadOrder = { port, perSecond, seconds: forSeconds, connections, targets, seed };
-  const program = path.join(import.meta.dirname, 'overload', 'open-loop.js');
-  return JSON.parse(await onLoadCore(process.execPath, [program, JSON.stringify(order)])) as LoadResult;
+  return offerLoad({ port, perSecond, seconds: forSeconds, connections, targets, seed });
 }
 
 interface Round {
@@ -140,16 +100,10 @@ interface Round {
   readonly after: LoadResult;
 }
 
-const median = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-const show = (value: number, digits = 0): string => (Number.isFinite(value) ? value.toFixed(digits) : '–');
-const showRow = (...cells: readonly string[]): void => console.log(`| ${cells.join(' | ')} |`);
-
 function showRounds(all: readonly Round[]): void {
   const columns = ['offered/s', 'answered/s', 'of capacity', 'p50 ms', 'p99 ms', 'refused/s', 'their p99 ms'];
   const more = ['unsent/s', 'failed', 'generator late, p99 ms'];
-  showRow('', ...columns, ...more);
-  showRow('---', ...[...columns, ...more].map(() => '---'));
+  showHead('', ...columns, ...more);
   showRow(`${FEW} connections that wait`, '', show(median(all.map((r) => r.capacity))), '1');
   const loads = [
     { name: `nominal: ${NOMINAL} of it`, share: NOMINAL, took: seconds / 4, pick: (r: Round) => r.nominal },
@@ -176,76 +130,56 @@ function showRounds(all: readonly Round[]): void {
 }
 
 async function offerMisses(data: DataFolder): Promise<void> {
-  const { port, child } = await startGateway(data, 16);
-  try {
-    await waitingLoad(port, 2, FEW);
+  await withGateway(data, 16, async (gateway) => {
     const all: Round[] = [];
     for (let i = 0; i < rounds; i++) {
-      const { perSecond: capacity } = await waitingLoad(port, seconds / 4, FEW);
-      const nominal = await offer(port, NOMINAL * capacity, seconds / 4, 3 * i);
-      const twice = await offer(port, 2 * capacity, seconds, 3 * i + 1);
-      const after = await offer(port, NOMINAL * capacity, seconds / 4, 3 * i + 2);
+      const { perSecond: capacity } = await waitingLoad(gateway, seconds / 4, FEW);
+      const nominal = await offer(gateway, NOMINAL * capacity, seconds / 4, 3 * i);
+      const twice = await offer(gateway, 2 * capacity, seconds, 3 * i + 1);
+      const after = await offer(gateway, NOMINAL * capacity, seconds / 4, 3 * i + 2);
       all.push({ capacity, nominal, twice, after });
     }
     console.log(
       `Misses; twice the capacity for ${seconds} s a round, over ${connections} connections. Median of ${rounds} rounds.\n`,
     );
     showRounds(all);
-  } finally {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  }
+  });
 }
 
 async function crowdHits(data: DataFolder): Promise<void> {
-  const { port, child } = await startGateway(data, 10 * USERS);
-  try {
-    await waitingLoad(port, 2, FEW);
-    const few = [];
-    const many = [];
+  await withGateway(data, 10 * USERS, async (gateway) => {
+    const [few, many]: [WrkResult[], WrkResult[]] = [[], []];
     for (let i = 0; i < rounds; i++) {
-      few.push(await waitingLoad(port, seconds / 4, FEW));
-      many.push(await waitingLoad(port, seconds / 4, MANY));
+      few.push(await waitingLoad(gateway, seconds / 4, FEW));
+      many.push(await waitingLoad(gateway, seconds / 4, MANY));
     }
     console.log('\nHits, over connections that wait for each reply.\n');
-    showRow('connections', 'answered/s', 'p99 ms');
-    showRow('---', '---', '---');
+    showHead('connections', 'answered/s', 'p99 ms');
     for (const [clients, all] of [[FEW, few] as const, [MANY, many] as const])
       showRow(
         String(clients),
-        show(median(all.map((one) => one.perSecond))),
-        show(median(all.map((one) => one.p99)), 1),
+        show(median(all.map(({ perSecond }) => perSecond))),
+        show(median(all.map(({ p99Ms }) => p99Ms)), 1),
       );
-  } finally {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  }
+  });
 }
 
 /** Each round once without and once with those that sit, over one gateway. */
 async function besideSitters(data: DataFolder): Promise<void> {
-  const { port, child } = await startGateway(data, 10 * USERS);
-  try {
-    await waitingLoad(port, 2, FEW);
+  await withGateway(data, 10 * USERS, async (gateway) => {
     const [alone, beside]: [LoadResult[], LoadResult[]] = [[], []];
+    const program = path.join(import.meta.dirname, 'overload', 'sitting-connections.js');
     for (let i = 0; i < rounds; i++) {
-      alone.push(await offer(port, SITTERS_RATE, seconds / 2, 5 * i));
-      const program = path.join(import.meta.dirname, 'overload', 'sitting-connections.js');
-      const sitters = spawn(
-        'taskset',
-        ['-c', LOAD_CORE, process.execPath, program, String(port), String(SITTERS)],
-        {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        },
-      );
+      alone.push(await offer(gateway, SITTERS_RATE, seconds / 2, 5 * i));
+      const args = ['-c', LOAD_CORE, process.execPath, program, String(gateway.port), String(SITTERS)];
+      const sitters = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
       await once(sitters.stdout, 'data');
-      beside.push(await offer(port, SITTERS_RATE, seconds / 2, 5 * i + 1));
+      beside.push(await offer(gateway, SITTERS_RATE, seconds / 2, 5 * i + 1));
       sitters.kill();
       await once(sitters, 'exit');
     }
     console.log(`\nHits at ${SITTERS_RATE}/s.\n`);
-    showRow('beside', 'p50 ms', 'p99 ms', 'failed', 'generator late, p99 ms');
-    showRow('---', '---', '---', '---', '---');
+    showHead('beside', 'p50 ms', 'p99 ms', 'failed', 'generator late, p99 ms');
     for (const [name, all] of [
       ['nobody', alone],
       [`${SITTERS} that sit`, beside],
@@ -259,25 +193,16 @@ async function besideSitters(data: DataFolder): Promise<void> {
         cell(({ lateness }) => lateness.p99, 2),
       );
     }
-  } finally {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  }
+  });
 }
 
-if (spawnSync('wrk', ['--version']).error !== undefined) {
-  console.error('This bench needs wrk: apt install wrk');
-  process.exit(1);
-}
+needWrk();
 const data = new DataFolder();
 try {
   console.error(`filling the store: ${USERS} users in ${Math.floor(crowds / 2)} crowds each …`);
   await fill(data);
   data.startBeats();
-  const [cpu] = cpus();
-  console.log(
-    `${cpus().length} × ${cpu?.model}, Node ${process.versions.node}; load average before ${show(loadavg()[0] ?? 0, 1)}`,
-  );
+  console.log(`${describeMachine()} before\n`);
   await offerMisses(data);
   await crowdHits(data);
   await besideSitters(data);

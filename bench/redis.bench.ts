@@ -5,12 +5,13 @@
  *
  * Prints users a second, the time of a call (50% and 99%), the client's CPU a user, and that of Redis.
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { locateRedis } from '../gateway/cache/redis/redis-location.js';
 import { openRedisSharedCache } from '../gateway/cache/redis/redis-shared-cache.js';
 import type { SharedCache, Trust } from '../gateway/cache/shared-cache.js';
 import { startTestEngine } from '../test/support/engines.js';
+import { quantile } from './support/figures.js';
+import { cpuSeconds } from './support/processes.js';
 
 const { values } = parseArgs({
   options: { users: { type: 'string', default: '100000' }, seconds: { type: 'string', default: '3' } },
@@ -45,13 +46,7 @@ const invalidate: Work = async (cache, trust, uids) => {
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const redis = await startTestEngine('redis', { settings: { appendonly: 'no' } });
-const pid = redis.engine.process('redis').pid;
-
-/** Clock ticks are a hundredth of a second on Linux. */
-function serverCpuMicros(): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
-}
+const pids = [redis.engine.process('redis').pid ?? 0];
 
 /** Over users that no other shape meets, each once; or for a while, over those that the first shape has filled. */
 async function measure(name: string, work: Work, cache: SharedCache, trust: Trust, forAWhile: boolean) {
@@ -60,7 +55,7 @@ async function measure(name: string, work: Work, cache: SharedCache, trust: Trus
     let done = 0;
     const callsMs: number[] = [];
     const startedMs = performance.now();
-    const [cpu, serverCpu] = [process.cpuUsage(), serverCpuMicros()];
+    const [cpu, serverCpu] = [process.cpuUsage(), cpuSeconds(pids)];
     const isOver = () =>
       forAWhile ? performance.now() - startedMs > seconds * 1_000 : next + batch > users / SHAPES.length;
     const prefix = forAWhile ? '1' : String(batch);
@@ -78,13 +73,12 @@ async function measure(name: string, work: Work, cache: SharedCache, trust: Trus
     await Promise.all(Array.from({ length: atOnce }, loop));
     const tookSeconds = (performance.now() - startedMs) / 1_000;
     const { user, system } = process.cpuUsage(cpu);
-    const sorted = callsMs.sort((a, b) => a - b);
-    const at = (share: number) => (sorted[Math.floor(sorted.length * share)] ?? 0).toFixed(2);
+    const at = (part: number) => quantile(callsMs, part).toFixed(2);
     const perSecond = Math.round(done / tookSeconds).toLocaleString('en');
     say(
       `${name.padEnd(10)} ${String(batch).padStart(3)} users a call, ${atOnce} at once: ${perSecond.padStart(8)} users/s, ` +
         `a call ${at(0.5)} ms, 99% ${at(0.99)} ms; client ${((user + system) / done).toFixed(1)} µs CPU a user, ` +
-        `Redis ${((serverCpuMicros() - serverCpu) / done).toFixed(1)}`,
+        `Redis ${(((cpuSeconds(pids) - serverCpu) * 1e6) / done).toFixed(1)}`,
     );
   }
 }
