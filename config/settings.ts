@@ -168,6 +168,12 @@ export const SETTINGS = {
     1,
     256,
   ),
+  'gateway.workerUsersPerSecond': integer(
+    'Users that each worker answers for in a second at most; what is beyond is refused at once (503). 0: as many as it can.',
+    0,
+    0,
+    100_000_000,
+  ),
   'gateway.staleAfterMs': integer(
     'Without a sign of life from the stream for this long, answers are said to be stale.',
     5_000,

@@ -93,6 +93,7 @@ async function run(): Promise<void> {
     },
     stores,
     redis: redis === undefined ? undefined : { location: redis, timeoutMs: settings['redis.timeoutMs'] },
+    usersPerSecond: settings['gateway.workerUsersPerSecond'],
     staleAfterMs: settings['gateway.staleAfterMs'],
     cacheEntries: settings['gateway.cacheEntries'],
     cacheTtlMs: settings['gateway.cacheTtlMs'],

@@ -173,8 +173,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 function pickWorkerOptions(options: GatewayOptions, port: number, clock: ClockAnchor): WorkerOptions {
   const { host, tls, transport, auth, stores, redis } = options;
   const { staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs, snapshots } = options;
+  const { usersPerSecond } = options;
   return {
     ...{ clock, host, port, tls, transport, auth, stores, redis },
-    ...{ staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs, snapshots },
+    ...{ staleAfterMs, cacheEntries, cacheTtlMs, storeDeadlineMs, drainWithinMs, snapshots, usersPerSecond },
   };
 }

@@ -21,6 +21,7 @@ import { SnapshotKeeper } from './cache/snapshot-keeper.js';
 import { CrowdCatalog } from './match/crowd-catalog.js';
 import { FastPath } from './match/fast-path.js';
 import { MatchService } from './match/match-service.js';
+import { RateLimit } from './match/rate-limit.js';
 import { createRoutes } from './match/routes.js';
 import { StreamClock } from './match/stream-clock.js';
 import { WorkerStats } from './metrics/worker-stats.js';
@@ -156,6 +157,7 @@ class Worker {
           ...toAuthOptions(options.auth),
           onTrouble: (error) => log.error({ err: error }, error.message),
         }),
+        rateLimit: options.usersPerSecond === 0 ? undefined : new RateLimit(options.usersPerSecond),
         stats,
         unreadyReason: () => this.#unreadyReason(),
         now: this.#now,

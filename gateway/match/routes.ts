@@ -10,12 +10,14 @@ import { MAX_BATCH_BYTES, parseBatchRequest } from './batch-request.js';
 import type { FastPath } from './fast-path.js';
 import type { MatchService } from './match-service.js';
 import { OPENAPI } from './openapi.js';
+import type { RateLimit } from './rate-limit.js';
 import { JSON_HEADERS, OK_HEAD, Responder } from './responder.js';
 
 export interface RoutesOptions {
   readonly service: MatchService;
   readonly fastPath: FastPath;
   readonly authenticator: Authenticator;
+  readonly rateLimit?: RateLimit | undefined;
   readonly stats: WorkerStats;
   /** Why the gateway should get no traffic now; undefined when it should. */
   readonly unreadyReason: () => string | undefined;
@@ -31,8 +33,11 @@ interface Route {
 /** Every which one of the answers of the fast path is timed; a power of 2. */
 const TIMED_ANSWERS = 64;
 
+const OVER_RATE = new QuanrenError('overloaded', 'This gateway is asked more than it is set to answer.');
+
 export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'get' | 'other'> {
-  const { service, fastPath, authenticator, stats, unreadyReason, now } = options;
+  const { service, fastPath, authenticator, rateLimit, stats, unreadyReason, now } = options;
+  const mayAnswer = (users: number): boolean => rateLimit?.tryTake(users, now()) !== false;
 
   /** Calls `serve` once the caller is known to hold match:read. */
   const authorize = (exchange: Exchange, responder: Responder, serve: () => void): void => {
@@ -62,15 +67,27 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
       authorize(exchange, responder, () => serve(query, responder));
     };
 
-  const matchSlowly = withQuery('match', (query, responder) => service.match(query, responder));
+  const withinRate =
+    (serve: (query: string, responder: Responder) => void) => (query: string, responder: Responder) => {
+      if (mayAnswer(1)) serve(query, responder);
+      else responder.fail(OVER_RATE);
+    };
+
+  const serveMatch = (query: string, responder: Responder) => service.match(query, responder);
+  const matchAdmitted = withQuery('match', serveMatch);
+  const matchSlowly = withQuery('match', withinRate(serveMatch));
 
   let answers = 0;
   const matchOpenly: Handler = (exchange) => {
     const isTimed = (++answers & (TIMED_ANSWERS - 1)) === 0;
     const startMs = isTimed ? performance.now() : 0;
+    if (!mayAnswer(1)) {
+      new Responder(stats, 'match', exchange).fail(OVER_RATE);
+      return;
+    }
     const answer = fastPath.answer(exchange.query, now());
     if (answer === undefined) {
-      matchSlowly(exchange);
+      matchAdmitted(exchange);
       return;
     }
     exchange.reply(OK_HEAD, answer);
@@ -96,7 +113,9 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
           if (body === 'too_large')
             throw new QuanrenError('too_large', `The body has more than ${MAX_BATCH_BYTES} bytes.`);
           if (!isJson) throw new QuanrenError('unsupported_media_type', 'The body must be application/json.');
-          service.batch(parseBatchRequest(body), responder);
+          const request = parseBatchRequest(body);
+          if (!mayAnswer(request.uids.length)) throw OVER_RATE;
+          service.batch(request, responder);
         } catch (error) {
           responder.fail(error);
         }
@@ -123,7 +142,12 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
     '/api/crowd/match': { get: match },
     '/match/batch': { post: batch },
     '/api/crowd/match/batch': { post: batch },
-    '/tags': { get: withQuery('tags', (query, responder) => service.tags(query, responder)) },
+    '/tags': {
+      get: withQuery(
+        'tags',
+        withinRate((query, responder) => service.tags(query, responder)),
+      ),
+    },
     '/healthz': { get: open((responder) => responder.ok('{"status":"up"}', false)) },
     '/readyz': {
       get: open((responder) => {

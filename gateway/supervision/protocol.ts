@@ -29,6 +29,8 @@ export interface WorkerOptions {
   readonly cacheEntries: number;
   readonly cacheTtlMs: number;
   readonly storeDeadlineMs: number;
+  /** What each worker admits; 0: everything. */
+  readonly usersPerSecond: number;
   readonly drainWithinMs: number;
   /** Where each worker keeps its hottest entries, and how often it saves them beside when it ends. */
   readonly snapshots: { readonly folder: string; readonly everyMs: number } | undefined;

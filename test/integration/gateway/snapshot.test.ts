@@ -50,6 +50,7 @@ async function start(bus: EventBus, stores: WorkerOptions['stores']) {
     cacheEntries: 10_000,
     cacheTtlMs: 300_000,
     storeDeadlineMs: 500,
+    usersPerSecond: 0,
     drainWithinMs: 5_000,
     isUnsafeExposureAllowed: false,
     version: 'test',
