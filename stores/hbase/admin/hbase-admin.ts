@@ -141,10 +141,10 @@ export class HBaseAdmin {
   }
 
   async #poll(what: string, ask: () => Promise<true | undefined>): Promise<void> {
-    const untilMs = Date.now() + this.#timeoutMs;
+    const untilMs = performance.now() + this.#timeoutMs;
     for (let waitedMs = FIRST_POLL_MS; ; waitedMs = Math.min(waitedMs * 1.3, LONGEST_POLL_MS)) {
       if ((await ask()) === true) return;
-      if (Date.now() > untilMs) {
+      if (performance.now() > untilMs) {
         throw new QuanrenError('unavailable', `${what} did not end within ${this.#timeoutMs} ms.`);
       }
       await sleep(waitedMs);
@@ -171,19 +171,19 @@ export class HBaseAdmin {
     write: (writer: ProtoWriter) => void,
     read: (reader: ProtoReader) => T,
   ): Promise<T> {
-    const untilMs = Date.now() + this.#timeoutMs;
+    const untilMs = performance.now() + this.#timeoutMs;
     for (let attempts = 1; ; attempts += 1) {
       try {
         const master = await this.#client.registry.findMaster();
         if (master === undefined) throw new QuanrenError('unavailable', 'No HBase master is active.');
         // Some methods answer when all is done; a master that is gone is noticed without a deadline of the call.
-        const timeoutMs = Math.max(1, untilMs - Date.now());
+        const timeoutMs = Math.max(1, untilMs - performance.now());
         return await this.#client.links.to(master, 'MasterService').call({ method, write, read, timeoutMs });
       } catch (error) {
         const isMasterAway = error instanceof QuanrenError && error.code === 'unavailable';
         const remedy = isMasterAway ? 'back-off' : remedyOf(error);
         const delayMs = waitMs(remedy, attempts, Math.random());
-        if (remedy === 'give-up' || Date.now() + delayMs > untilMs) throw error;
+        if (remedy === 'give-up' || performance.now() + delayMs > untilMs) throw error;
         await sleep(delayMs);
       }
     }

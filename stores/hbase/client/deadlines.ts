@@ -12,7 +12,7 @@ export class Deadlines {
   #timer: NodeJS.Timeout | undefined;
   #timerSlot = Number.POSITIVE_INFINITY;
 
-  /** `atMs`: by the clock of `Date.now`. */
+  /** `atMs`: by the clock of `performance.now`, which nobody sets. */
   add(item: Expirable, atMs: number): void {
     const slot = Math.ceil(atMs / SLOT_MS);
     const items = this.#slots.get(slot);
@@ -34,12 +34,12 @@ export class Deadlines {
   #setTimer(slot: number): void {
     clearTimeout(this.#timer);
     this.#timerSlot = slot;
-    this.#timer = setTimeout(() => this.#expire(), Math.max(1, slot * SLOT_MS - Date.now()));
+    this.#timer = setTimeout(() => this.#expire(), Math.max(1, slot * SLOT_MS - performance.now()));
     this.#timer.unref();
   }
 
   #expire(): void {
-    const now = Date.now() / SLOT_MS;
+    const now = performance.now() / SLOT_MS;
     let next = Number.POSITIVE_INFINITY;
     for (const [slot, items] of [...this.#slots]) {
       if (slot > now) {

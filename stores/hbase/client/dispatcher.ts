@@ -104,7 +104,7 @@ export class Dispatcher {
   #locate(operation: Operation): void {
     const { table, failsFast } = operation.group;
     const lost = failsFast ? this.#lost : undefined;
-    const mayWait = lost === undefined || Date.now() - lost.sinceMs < LASTING_MS;
+    const mayWait = lost === undefined || performance.now() - lost.sinceMs < LASTING_MS;
     if (!mayWait) operation.group.failOne(operation.index, lost.error);
     const waiting = this.#unlocated.get(table);
     if (waiting !== undefined) {
@@ -128,7 +128,7 @@ export class Dispatcher {
           this.#again(away, new ConnectionError('refused', 'A region is not open anywhere.'));
       },
       (error: unknown) => {
-        if (remedyOf(error) !== 'give-up') this.#lost ??= { sinceMs: Date.now(), error };
+        if (remedyOf(error) !== 'give-up') this.#lost ??= { sinceMs: performance.now(), error };
         this.#unlocated.delete(table);
         this.#again(operations, error);
       },
@@ -155,7 +155,7 @@ export class Dispatcher {
   }
 
   #forgetOldServers(): void {
-    const beforeMs = Date.now() - FORGET_AFTER_MS;
+    const beforeMs = performance.now() - FORGET_AFTER_MS;
     for (const [key, queue] of this.#queues) if (queue.isIdleSince(beforeMs)) this.#queues.delete(key);
   }
 
@@ -163,7 +163,7 @@ export class Dispatcher {
   #again(operations: readonly Operation[], error: unknown): void {
     const remedy = remedyOf(error);
     const isLasting = error instanceof ConnectionError && error.isLasting;
-    if (error instanceof ConnectionError) this.#lost ??= { sinceMs: Date.now(), error };
+    if (error instanceof ConnectionError) this.#lost ??= { sinceMs: performance.now(), error };
     const retried = new Map<number, Operation[]>();
     for (const operation of operations) {
       const { group, region } = operation;

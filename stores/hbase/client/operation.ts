@@ -46,7 +46,7 @@ export class OperationGroup {
     this.failsFast = options.failsFast;
     this.#timeoutMs = options.timeoutMs;
     this.#failsApart = options.failsApart;
-    this.deadlineAtMs = Date.now() + options.timeoutMs;
+    this.deadlineAtMs = performance.now() + options.timeoutMs;
     this.size = size;
     this.#remaining = size;
     this.#outcomes = new Array(size);

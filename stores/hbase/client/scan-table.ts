@@ -29,7 +29,7 @@ export async function* scanTable(
 ): AsyncGenerator<Row[], void, undefined> {
   let rest = range;
   let failures = 0;
-  let progressAtMs = Date.now();
+  let progressAtMs = performance.now();
   for (;;) {
     let region: Region | undefined;
     try {
@@ -40,20 +40,20 @@ export async function* scanTable(
         if (last !== undefined) rest = { ...rest, startRow: last.key, includesStartRow: false };
         failures = 0;
         yield rows;
-        progressAtMs = Date.now();
+        progressAtMs = performance.now();
       }
       const { endKey } = region.info;
       if (endKey === '' || (range.stopRow !== '' && endKey >= range.stopRow)) return;
       rest = { ...rest, startRow: endKey, includesStartRow: true };
       failures = 0;
-      progressAtMs = Date.now();
+      progressAtMs = performance.now();
     } catch (error) {
       const remedy = remedyOf(error);
       if (remedy === 'give-up') throw finalError(error);
       if (remedy === 'relocate' && region !== undefined) locator.forget(region);
       failures += 1;
       const delayMs = waitMs(remedy, failures, Math.random());
-      if (Date.now() + delayMs > progressAtMs + timeoutMs) {
+      if (performance.now() + delayMs > progressAtMs + timeoutMs) {
         throw new QuanrenError('unavailable', `A scan of HBase made no progress for ${timeoutMs} ms.`, {
           cause: error,
         });

@@ -58,7 +58,7 @@ export class ServerQueue {
   readonly #limit = new ConcurrencyLimit(ROWS);
   #inFlight = 0;
   #isScheduled = false;
-  #usedAtMs = Date.now();
+  #usedAtMs = performance.now();
 
   constructor(options: ServerQueueOptions) {
     this.#options = options;
@@ -153,7 +153,7 @@ export class ServerQueue {
     const startedMs = performance.now();
     let hasFailed = false;
     this.#inFlight += 1;
-    this.#usedAtMs = Date.now();
+    this.#usedAtMs = performance.now();
     try {
       const results = await this.#options.link.call({
         method: 'Multi',
@@ -182,7 +182,7 @@ export class ServerQueue {
     for (const { operations } of batches) {
       for (const { group } of operations) lastMs = Math.max(lastMs, group.deadlineAtMs);
     }
-    return Math.max(1, Math.min(this.#options.callTimeoutMs, lastMs - Date.now()));
+    return Math.max(1, Math.min(this.#options.callTimeoutMs, lastMs - performance.now()));
   }
 
   #settle({ operations }: RegionBatch, region: RegionResult | undefined): void {

@@ -78,9 +78,9 @@ export class RpcConnection {
   #end: () => void = () => undefined;
   #lastCallId = 0;
   #failure: Error | undefined;
-  #heardAtMs = Date.now();
+  #heardAtMs = performance.now();
   #silentSinceMs: number | undefined;
-  #watchedAtMs = Date.now();
+  #watchedAtMs = performance.now();
   /** When the ping that waits was sent. */
   #pingedAtMs: number | undefined;
 
@@ -205,7 +205,7 @@ export class RpcConnection {
   }
 
   #receive(chunk: Buffer): void {
-    this.#heardAtMs = Date.now();
+    this.#heardAtMs = performance.now();
     this.#pingedAtMs = undefined;
     try {
       for (const frame of this.#frames.push(chunk)) {
@@ -245,7 +245,7 @@ export class RpcConnection {
   }
 
   #watchSilence(): void {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     const isLate = nowMs - this.#watchedAtMs > 2 * this.#watchMs + 50;
     this.#watchedAtMs = nowMs;
     if (this.#pingedAtMs !== undefined) {

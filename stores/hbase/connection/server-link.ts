@@ -45,13 +45,13 @@ export class ServerLink {
 
   /** Rejects with RemoteException, ConnectionError, WireError, or `unavailable` when it was closed. */
   async call<T>(call: RpcCall<T>): Promise<T> {
-    this.#askedAtMs = Date.now();
+    this.#askedAtMs = performance.now();
     return (this.#usable() ?? (await this.#connect())).call(call);
   }
 
   /** The breaker is open: calls are refused at once. */
   get isAway(): boolean {
-    return this.#isAwayForLong() || (this.#connecting === undefined && Date.now() < this.#restsUntilMs);
+    return this.#isAwayForLong() || (this.#connecting === undefined && performance.now() < this.#restsUntilMs);
   }
 
   close(): void {
@@ -62,7 +62,7 @@ export class ServerLink {
   #usable(): RpcConnection | undefined {
     if (this.#connection?.hasFailed === true) {
       // Silence was found out in its own time: whoever asks now need not wait once more.
-      this.#awaySinceMs ??= this.#connection.silentSinceMs ?? Date.now();
+      this.#awaySinceMs ??= this.#connection.silentSinceMs ?? performance.now();
       this.#connection = undefined;
     }
     return this.#connection;
@@ -70,7 +70,7 @@ export class ServerLink {
 
   #connect(): Promise<RpcConnection> {
     if (this.#isClosed) return Promise.reject(closedError());
-    const isResting = this.#connecting === undefined && Date.now() < this.#restsUntilMs;
+    const isResting = this.#connecting === undefined && performance.now() < this.#restsUntilMs;
     const attempt = isResting ? undefined : this.#attemptAlone();
     if (attempt !== undefined && !this.#isAwayForLong()) return attempt;
     attempt?.catch(() => undefined);
@@ -80,12 +80,12 @@ export class ServerLink {
 
   async #recover(): Promise<void> {
     while (this.#usable() === undefined && !this.#isClosed) {
-      if (Date.now() - this.#askedAtMs > FORGOTTEN_MS) {
+      if (performance.now() - this.#askedAtMs > FORGOTTEN_MS) {
         this.#awaySinceMs = undefined;
         return;
       }
       const connection = await this.#attemptAlone().catch(() => undefined);
-      if (connection === undefined) await sleep(this.#restsUntilMs - Date.now(), undefined, { ref: false });
+      if (connection === undefined) await sleep(this.#restsUntilMs - performance.now(), undefined, { ref: false });
     }
   }
 
@@ -110,16 +110,16 @@ export class ServerLink {
       return connection;
     } catch (error) {
       this.#lastFailure = error;
-      this.#awaySinceMs ??= Date.now();
+      this.#awaySinceMs ??= performance.now();
       const restMs = Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(this.#failuresInARow, 10));
       this.#failuresInARow += 1;
-      this.#restsUntilMs = Date.now() + restMs * (0.5 + Math.random() / 2);
+      this.#restsUntilMs = performance.now() + restMs * (0.5 + Math.random() / 2);
       throw error instanceof ConnectionError ? this.#refusal(error.message, error.cause) : error;
     }
   }
 
   #isAwayForLong(): boolean {
-    return this.#awaySinceMs !== undefined && Date.now() - this.#awaySinceMs >= LASTING_MS;
+    return this.#awaySinceMs !== undefined && performance.now() - this.#awaySinceMs >= LASTING_MS;
   }
 
   /** Nothing was sent. A server that does not accept who we are says so each time. */

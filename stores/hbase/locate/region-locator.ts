@@ -62,9 +62,9 @@ export class RegionLocator {
   async refresh(table: TableName): Promise<readonly Region[]> {
     const last = this.#readings.get(table);
     if (last !== undefined && !last.isDone) return last.done;
-    const restMs = last === undefined ? 0 : last.startedAtMs + MIN_INTERVAL_MS - Date.now();
+    const restMs = last === undefined ? 0 : last.startedAtMs + MIN_INTERVAL_MS - performance.now();
     const reading: Reading = {
-      startedAtMs: Date.now() + restMs,
+      startedAtMs: performance.now() + restMs,
       done: this.#read(table, restMs),
       isDone: false,
     };
