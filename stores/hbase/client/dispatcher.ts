@@ -9,11 +9,13 @@ import { ConnectionError } from '../connection/connection-error.js';
 import type { Address } from '../connection/rpc-connection.js';
 import type { ServerLinks } from '../connection/server-links.js';
 import type { RegionLocator } from '../locate/region-locator.js';
+import type { ByteString } from '../wire/byte-string.js';
 import type { RowAction } from '../wire/messages/multi-request.js';
 import type { TableName } from '../wire/messages/table-name.js';
 import { Deadlines } from './deadlines.js';
-import { causeOf, remedyOf, waitMs } from './failures.js';
+import { causeOf, isAway, remedyOf, waitMs } from './failures.js';
 import { Operation, OperationGroup, type OperationGroupOptions, type Outcome } from './operation.js';
+import { Outages } from './outages.js';
 import { ServerQueue } from './server-queue.js';
 
 export interface DispatcherOptions {
@@ -25,8 +27,8 @@ export interface DispatcherOptions {
   readonly onRetry: (cause: string, operations: number) => void;
 }
 
-/** Where regions are has been unknown for this long after a failure: the cluster is away, and not only late. */
-const LASTING_MS = 300;
+/** A probe of what is away; then comes another. */
+const PROBE_TIMEOUT_MS = 500;
 /** A server not asked for this long is forgotten when another appears: most likely it is the old one's successor. */
 const FORGET_AFTER_MS = 600_000;
 
@@ -36,8 +38,7 @@ export class Dispatcher {
   readonly #deadlines = new Deadlines();
   readonly #unlocated = new Map<TableName, Operation[]>();
   readonly #groups = new Set<OperationGroup>();
-  /** Since when servers have been lost and no regions were found after it, and why. */
-  #lost: { readonly sinceMs: number; readonly error: unknown } | undefined;
+  readonly #outages = new Outages((table, row) => this.#probe(table, row));
   #unfinished = 0;
   #isClosed = false;
 
@@ -76,6 +77,7 @@ export class Dispatcher {
   /** Whoever still waits is told `unavailable`. */
   close(): void {
     this.#isClosed = true;
+    this.#outages.close();
     for (const group of [...this.#groups]) {
       group.fail(new QuanrenError('unavailable', 'The HBase client was closed.'));
     }
@@ -91,6 +93,13 @@ export class Dispatcher {
     const { group, action } = operation;
     if (group.isSettled) return;
     const region = this.#options.locator.find(group.table, action.row);
+    if (group.failsFast) {
+      const refusal = this.#outages.refusalOf(group.table, action.row, region !== undefined);
+      if (refusal !== undefined) {
+        group.failOne(operation.index, refusal);
+        return;
+      }
+    }
     if (region === undefined) {
       this.#locate(operation);
       return;
@@ -100,22 +109,18 @@ export class Dispatcher {
     group.failOne(operation.index, new QuanrenError('overloaded', 'Too many rows wait for a region server.'));
   }
 
-  /** Those that wait for regions of the same table wait together; but who would not wait for a cluster that is away. */
+  /** Those that wait for regions of the same table wait together. */
   #locate(operation: Operation): void {
-    const { table, failsFast } = operation.group;
-    const lost = failsFast ? this.#lost : undefined;
-    const mayWait = lost === undefined || performance.now() - lost.sinceMs < LASTING_MS;
-    if (!mayWait) operation.group.failOne(operation.index, lost.error);
+    const { table } = operation.group;
     const waiting = this.#unlocated.get(table);
     if (waiting !== undefined) {
-      if (mayWait) waiting.push(operation);
+      waiting.push(operation);
       return;
     }
-    const operations = mayWait ? [operation] : [];
+    const operations = [operation];
     this.#unlocated.set(table, operations);
     this.#options.locator.refresh(table).then(
       () => {
-        this.#lost = undefined;
         this.#unlocated.delete(table);
         const { locator } = this.#options;
         const found: Operation[] = [];
@@ -128,7 +133,6 @@ export class Dispatcher {
           this.#again(away, new ConnectionError('refused', 'A region is not open anywhere.'));
       },
       (error: unknown) => {
-        if (remedyOf(error) !== 'give-up') this.#lost ??= { sinceMs: performance.now(), error };
         this.#unlocated.delete(table);
         this.#again(operations, error);
       },
@@ -159,14 +163,20 @@ export class Dispatcher {
     for (const [key, queue] of this.#queues) if (queue.isIdleSince(beforeMs)) this.#queues.delete(key);
   }
 
+  #probe(table: TableName, row: ByteString): Promise<unknown> {
+    const action = { kind: 'get' as const, row, projection: {} };
+    return this.run([action], { table, timeoutMs: PROBE_TIMEOUT_MS, failsFast: false, failsApart: false });
+  }
+
   /** Decides, for operations that failed together, whether there is another attempt. */
   #again(operations: readonly Operation[], error: unknown): void {
     const remedy = remedyOf(error);
     const isLasting = error instanceof ConnectionError && error.isLasting;
-    if (error instanceof ConnectionError) this.#lost ??= { sinceMs: performance.now(), error };
+    const isOutage = isAway(error);
     const retried = new Map<number, Operation[]>();
     for (const operation of operations) {
-      const { group, region } = operation;
+      const { group, region, action } = operation;
+      if (isOutage) this.#outages.note(group.table, action.row, region, error);
       if (remedy === 'relocate' && region !== undefined) this.#options.locator.forget(region);
       if (remedy === 'give-up' || (isLasting && group.failsFast)) {
         group.failOne(operation.index, error);

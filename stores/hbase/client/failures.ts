@@ -62,6 +62,12 @@ export function remedyOf(error: unknown): Remedy {
   return 'give-up';
 }
 
+/** Whether it says that rows cannot be reached where they were looked for. */
+export function isAway(error: unknown): boolean {
+  if (error instanceof RemoteException && error.className === 'RegionOpeningException') return true;
+  return remedyOf(error) === 'relocate';
+}
+
 /** How long to wait before the next attempt. `attempts`: how many have failed, 1 or more. `random`: 0 ≤ random < 1. */
 export function waitMs(remedy: Remedy, attempts: number, random: number): number {
   const free = remedy === 'relocate' ? 1 : remedy === 'at-once' ? AT_ONCE_ATTEMPTS : 0;

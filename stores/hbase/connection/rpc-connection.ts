@@ -253,7 +253,8 @@ export class RpcConnection {
       if (isLate) this.#pingedAtMs = nowMs;
       else if (nowMs - this.#pingedAtMs > this.#options.pingTimeoutMs) {
         this.#silentSinceMs = this.#heardAtMs;
-        this.#fail(new ConnectionError('lost', 'The server was silent, and did not answer a ping.'));
+        const silence = 'The server was silent, and did not answer a ping.';
+        this.#fail(new ConnectionError('lost', silence, undefined, true));
       }
       return;
     }

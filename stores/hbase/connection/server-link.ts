@@ -19,8 +19,8 @@ import type { Service } from './services.js';
 
 const FIRST_REST_MS = 50;
 const LONGEST_REST_MS = 1_000;
-/** A server that could not be reached for this long is away, and not only late. */
-const LASTING_MS = 300;
+/** What could not be reached for this long is away, and not only late. */
+export const LASTING_MS = 300;
 /** A server that nobody has asked for since so long is no more looked for; the next who asks waits for an attempt. */
 const FORGOTTEN_MS = 60_000;
 
@@ -51,7 +51,9 @@ export class ServerLink {
 
   /** The breaker is open: calls are refused at once. */
   get isAway(): boolean {
-    return this.#isAwayForLong() || (this.#connecting === undefined && performance.now() < this.#restsUntilMs);
+    return (
+      this.#isAwayForLong() || (this.#connecting === undefined && performance.now() < this.#restsUntilMs)
+    );
   }
 
   close(): void {
@@ -85,7 +87,8 @@ export class ServerLink {
         return;
       }
       const connection = await this.#attemptAlone().catch(() => undefined);
-      if (connection === undefined) await sleep(this.#restsUntilMs - performance.now(), undefined, { ref: false });
+      if (connection === undefined)
+        await sleep(this.#restsUntilMs - performance.now(), undefined, { ref: false });
     }
   }
 
