@@ -6,8 +6,8 @@
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { StoreServer } from '../../store-server.js';
 import { ConnectionError } from '../connection/connection-error.js';
-import type { Address } from '../connection/rpc-connection.js';
 import type { ServerLinks } from '../connection/server-links.js';
+import type { Region } from '../locate/region.js';
 import type { RegionLocator } from '../locate/region-locator.js';
 import type { ByteString } from '../wire/byte-string.js';
 import type { RowAction } from '../wire/messages/multi-request.js';
@@ -105,7 +105,7 @@ export class Dispatcher {
       return;
     }
     operation.region = region;
-    if (this.#queueOf(region.server).push(operation)) return;
+    if (this.#queueOf(region).push(operation)) return;
     group.failOne(operation.index, new QuanrenError('overloaded', 'Too many rows wait for a region server.'));
   }
 
@@ -139,9 +139,8 @@ export class Dispatcher {
     );
   }
 
-  #queueOf(server: Address): ServerQueue {
-    const key = `${server.host}:${server.port}`;
-    let queue = this.#queues.get(key);
+  #queueOf({ server, serverName }: Region): ServerQueue {
+    let queue = this.#queues.get(serverName);
     if (queue === undefined) {
       this.#forgetOldServers();
       const { links, locator, maxOperations, callTimeoutMs } = this.#options;
@@ -153,7 +152,7 @@ export class Dispatcher {
         onMoved: (operation) => this.#route(operation),
         isCurrent: (region) => locator.holds(region),
       });
-      this.#queues.set(key, queue);
+      this.#queues.set(serverName, queue);
     }
     return queue;
   }

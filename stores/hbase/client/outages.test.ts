@@ -15,7 +15,7 @@ function region(startKey: string, endKey: string): Region {
     ...{ table: TABLE, startKey: start, endKey: end, regionId: 1, replicaId: 0 },
     ...{ isOffline: false, isSplit: false },
   };
-  return { name: start, info, server: { host: 'h', port: 1 } };
+  return { name: start, info, server: { host: 'h', port: 1 }, serverName: 'h:1' };
 }
 
 /** A probe that is answered once `isBack` is true, and the outages over it. */

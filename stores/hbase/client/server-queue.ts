@@ -3,9 +3,12 @@
  * `MAX_BATCH` rows, of which at most `MAX_IN_FLIGHT` are under way, and of their rows no more than a limit that follows
  * the server's latency; the rest waits, and is bounded.
  *
- * The two numbers measured best over a million rows (bench/hbase.bench.ts).
+ * A small Multi costs both sides nearly as much as a big one, so a Multi leaves once as many rows wait as are under way,
+ * as by Nagle's algorithm small packets do: rows that are asked for all the time go in two Multis by turns, a row that is
+ * alone at once, and none is held back for longer than `MAX_HOLD_MS`.
+ *
+ * The numbers measured best over a million rows (bench/hbase.bench.ts).
  */
-
 import { ConcurrencyLimit } from '../../concurrency-limit.js';
 import type { StoreServer } from '../../store-server.js';
 import { RemoteException } from '../connection/remote-exception.js';
@@ -23,6 +26,8 @@ import type { Operation } from './operation.js';
 
 const MAX_BATCH = 256;
 const MAX_IN_FLIGHT = 8;
+/** Rows wait for others to go with for so long at most. */
+const MAX_HOLD_MS = 2;
 /** While there is room for less than this, and more waits, nothing leaves: small Multis cost as much as big ones. */
 const MIN_ROOM = 32;
 const ROWS = {
@@ -44,6 +49,9 @@ export interface ServerQueueOptions {
   readonly isCurrent: (region: Region) => boolean;
 }
 
+/** The server says nothing about an action. */
+const LOST: RemoteFailure = { className: '', stackTrace: 'A result is missing.', doNotRetry: false };
+
 /** The operations of a Multi that go to the same region, in the order of their actions. */
 interface RegionBatch extends RegionActions {
   readonly actions: RowAction[];
@@ -58,6 +66,7 @@ export class ServerQueue {
   readonly #limit = new ConcurrencyLimit(ROWS);
   #inFlight = 0;
   #isScheduled = false;
+  #isHeld = false;
   #usedAtMs = performance.now();
 
   constructor(options: ServerQueueOptions) {
@@ -91,26 +100,44 @@ export class ServerQueue {
       if (this.waiting >= this.#options.maxWaiting) return false;
     }
     this.#waiting.push(operation);
-    if (!this.#isScheduled && this.#hasRoom()) {
+    if (this.#isScheduled) return true;
+    if (this.#isEnough() && this.#hasRoom()) {
       this.#isScheduled = true;
       setImmediate(() => {
         this.#isScheduled = false;
         this.#flush();
       });
-    }
+    } else this.#hold();
     return true;
   }
 
   #flush(): void {
-    while (this.waiting > 0 && this.#hasRoom()) {
-      const batches = this.#takeBatch();
-      if (batches.length > 0) void this.#send(batches);
-    }
+    while (this.waiting > 0 && this.#isEnough() && this.#hasRoom()) this.#sendBatch();
+    if (this.waiting > 0) this.#hold();
+  }
+
+  #hold(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    setTimeout(() => {
+      this.#isHeld = false;
+      if (this.waiting > 0 && this.#hasRoom()) this.#sendBatch();
+      this.#flush();
+    }, MAX_HOLD_MS);
+  }
+
+  #isEnough(): boolean {
+    return this.waiting >= Math.min(MAX_BATCH, this.#limit.inFlight);
   }
 
   #hasRoom(): boolean {
     const room = this.#limit.limit - this.#limit.inFlight;
     return this.#inFlight < MAX_IN_FLIGHT && room >= Math.min(this.waiting, MIN_ROOM);
+  }
+
+  #sendBatch(): void {
+    const batches = this.#takeBatch();
+    if (batches.length > 0) void this.#send(batches);
   }
 
   #takeBatch(): RegionBatch[] {
@@ -122,7 +149,9 @@ export class ServerQueue {
       this.#taken += 1;
       if (operation?.region === undefined || operation.group.isSettled) continue;
       const { region, action } = operation;
-      if (!this.#options.isCurrent(region)) {
+      const hasCondition = action.kind === 'mutate' && action.condition !== undefined;
+      let batch = hasCondition ? undefined : byRegion.get(region);
+      if (batch === undefined && !this.#options.isCurrent(region)) {
         this.#options.onMoved(operation);
         continue;
       }
@@ -131,8 +160,6 @@ export class ServerQueue {
         break;
       }
       count += 1;
-      const hasCondition = action.kind === 'mutate' && action.condition !== undefined;
-      let batch = hasCondition ? undefined : byRegion.get(region);
       if (batch === undefined) {
         batch = { regionName: region.name, actions: [], operations: [] };
         batches.push(batch);
@@ -190,27 +217,26 @@ export class ServerQueue {
       this.#options.onFailure(operations, new RemoteException(region.failure));
       return;
     }
-    const failed = new Map<string, { readonly operations: Operation[]; readonly failure: RemoteFailure }>();
-    for (const [i, operation] of operations.entries()) {
-      const result: ActionResult | undefined = region?.results[i];
+    let failed:
+      | Map<string, { readonly operations: Operation[]; readonly failure: RemoteFailure }>
+      | undefined;
+    let i = 0;
+    for (const operation of operations) {
       const { action } = operation;
       const isConditional = action.kind === 'mutate' && action.condition !== undefined;
+      const result: ActionResult | undefined = region?.results[i] ?? (isConditional ? undefined : LOST);
+      i += 1;
       if (result !== undefined && isRemoteFailure(result)) {
+        failed ??= new Map();
         const alike = failed.get(result.className);
         if (alike === undefined) failed.set(result.className, { operations: [operation], failure: result });
         else alike.operations.push(operation);
       } else if (isConditional) operation.group.succeed(operation.index, region?.hasProcessed === true);
-      else if (result === undefined) failed.set('', lost(failed.get('')?.operations ?? [], operation));
-      else operation.group.succeed(operation.index, action.kind === 'get' ? result : true);
+      else operation.group.succeed(operation.index, action.kind === 'get' ? (result ?? []) : true);
     }
+    if (failed === undefined) return;
     for (const each of failed.values()) {
       this.#options.onFailure(each.operations, new RemoteException(each.failure));
     }
   }
-}
-
-/** The server says nothing about an action. */
-function lost(operations: Operation[], operation: Operation) {
-  operations.push(operation);
-  return { operations, failure: { className: '', stackTrace: 'A result is missing.', doNotRetry: false } };
 }

@@ -61,6 +61,8 @@ interface PendingCall {
 
 /** `HBas`, the version of the protocol; then comes the byte of the authentication. */
 const PREAMBLE = 'HBas\0';
+const FIRST_WRITER_BYTES = 16_384;
+const MAX_WRITER_BYTES = 262_144;
 /** Call ids are uint32; they start again before they would be taken for Java's negative numbers. */
 const MAX_CALL_ID = 2 ** 31 - 1;
 
@@ -73,6 +75,7 @@ export class RpcConnection {
   readonly #frames: FrameSplitter;
   readonly #pending = new Map<number, PendingCall>();
   readonly #methodNames = new Map<string, ByteString>();
+  #writer = new ProtoWriter(FIRST_WRITER_BYTES);
   readonly #watch: NodeJS.Timeout;
   readonly #watchMs: number;
   #end: () => void = () => undefined;
@@ -190,7 +193,8 @@ export class RpcConnection {
       methodName = utf8Bytes(method);
       this.#methodNames.set(method, methodName);
     }
-    const writer = new ProtoWriter(4_096);
+    const writer = this.#writer;
+    writer.reset();
     writer.int32(0);
     const header = writer.begin();
     writeRequestHeader(writer, { callId, methodName, timeoutMs });
@@ -201,6 +205,9 @@ export class RpcConnection {
     writer.int32At(0, writer.length - 4);
     this.#pending.set(callId, pending);
     this.#socket.write(writer.finish());
+    // What the system has not taken yet is still read from that memory; and one great request must not hold it for ever.
+    const isFree = this.#socket.writableLength === 0 && writer.length <= MAX_WRITER_BYTES;
+    if (!isFree) this.#writer = new ProtoWriter(FIRST_WRITER_BYTES);
     return callId;
   }
 

@@ -64,7 +64,8 @@ export function regionsOf(rows: readonly Row[]): TableRegions {
     if (info === undefined || info.isSplit || info.isOffline || info.replicaId !== 0) continue;
     count += 1;
     const server = serverOf(row);
-    if (server !== undefined) regions.push({ name: row.key, info, server });
+    if (server === undefined) continue;
+    regions.push({ name: row.key, info, server, serverName: `${server.host}:${server.port}` });
   }
   return { regions, count };
 }

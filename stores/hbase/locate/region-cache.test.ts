@@ -20,6 +20,7 @@ function region(startKey: string, endKey: string, regionId = 1, host = 'a'): Reg
       replicaId: 0,
     },
     server: { host, port: 1 },
+    serverName: `${host}:1`,
   };
 }
 

@@ -31,7 +31,7 @@ export class RegionCache {
     const before = new Map(this.#tables.get(table)?.map((region) => [region.name, region]));
     const now = regions.map((region) => {
       const known = before.get(region.name);
-      return known !== undefined && isSameServer(known, region) ? known : region;
+      return known?.serverName === region.serverName ? known : region;
     });
     now.sort((a, b) => (a.info.startKey < b.info.startKey ? -1 : 1));
     this.#tables.set(
@@ -58,10 +58,6 @@ export class RegionCache {
   forgetTable(table: TableName): void {
     this.#tables.delete(table);
   }
-}
-
-function isSameServer(a: Region, b: Region): boolean {
-  return a.server.host === b.server.host && a.server.port === b.server.port;
 }
 
 /** An empty end key is beyond every row. */

@@ -8,6 +8,8 @@ export interface Region {
   readonly name: ByteString;
   readonly info: RegionInfo;
   readonly server: Address;
+  /** `host:port` of the server. */
+  readonly serverName: string;
 }
 
 /** The hash within a region's name. */

@@ -8,6 +8,7 @@
  * Big end first. The qualifier is as long as the key has room. Source: `org.apache.hadoop.hbase.KeyValue`.
  */
 import type { ByteString } from './byte-string.js';
+import { KnownStrings } from './known-strings.js';
 import { WireError } from './wire-error.js';
 
 export const KEY_VALUE_CODEC = 'org.apache.hadoop.hbase.codec.KeyValueCodec';
@@ -34,12 +35,13 @@ const KEY_END_BYTES = 9;
 /** A key with an empty row, family and qualifier. */
 const MIN_KEY_BYTES = 2 + 1 + KEY_END_BYTES;
 
+/** Families and qualifiers. */
+const names = new KnownStrings();
+
 export class CellBlockReader {
   readonly #buffer: Buffer;
   #position: number;
   readonly #end: number;
-  /** Nearly all cells of a block are of one family: it is made a string once. */
-  #family = '' as ByteString;
 
   constructor(buffer: Buffer, start: number, end: number) {
     this.#buffer = buffer;
@@ -84,23 +86,14 @@ export class CellBlockReader {
     const keyEnd = valueStart - KEY_END_BYTES;
     if (rowEnd + 1 > keyEnd) throw new WireError('The row of a cell is longer than its key.');
     const familyStart = rowEnd + 1;
-    const familyEnd = familyStart + buffer.readUInt8(rowEnd);
+    const familyEnd = familyStart + (buffer[rowEnd] ?? 0);
     if (familyEnd > keyEnd) throw new WireError('The family of a cell is longer than its key.');
     this.#position = end;
     return {
-      family: this.#familyAt(familyStart, familyEnd),
-      qualifier: buffer.latin1Slice(familyEnd, keyEnd) as ByteString,
+      family: names.read(buffer, familyStart, familyEnd),
+      qualifier: names.read(buffer, familyEnd, keyEnd),
       timestampMs: buffer.readInt32BE(keyEnd) * 0x1_0000_0000 + buffer.readUInt32BE(keyEnd + 4),
       value: buffer.latin1Slice(valueStart, end) as ByteString,
     };
-  }
-
-  #familyAt(start: number, end: number): ByteString {
-    const last = this.#family;
-    let isSame = last.length === end - start;
-    for (let i = 0; isSame && i < last.length; i += 1)
-      isSame = last.charCodeAt(i) === this.#buffer[start + i];
-    if (!isSame) this.#family = this.#buffer.latin1Slice(start, end) as ByteString;
-    return this.#family;
   }
 }

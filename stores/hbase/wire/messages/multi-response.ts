@@ -42,7 +42,7 @@ export interface RegionResult {
 const NO_CELLS: readonly Cell[] = [];
 
 export function isRemoteFailure(result: ActionResult): result is RemoteFailure {
-  return 'className' in result;
+  return !Array.isArray(result);
 }
 
 /** `actionCounts`: how many actions each region was sent. */
