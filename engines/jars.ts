@@ -6,15 +6,12 @@
  * Fetched under another name and renamed when whole, so that a folder that is there is complete, whoever else fetches
  * at the same moment or was killed at it.
  */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
-  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -23,6 +20,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { runProgram } from './run-program.js';
 import { readTail } from './server-log.js';
 import { requireMaven } from './tools.js';
 
@@ -95,18 +93,8 @@ function removeLeftovers(cacheFolder: string): void {
 
 async function runMaven(engine: string, folder: string, goal: string): Promise<void> {
   const logFile = path.join(folder, 'maven.log');
-  const log = openSync(logFile, 'w');
-  const child = spawn('mvn', ['--batch-mode', '--no-transfer-progress', goal], {
-    cwd: folder,
-    stdio: ['ignore', log, log],
-    timeout: FETCH_WITHIN_MS,
-    killSignal: 'SIGKILL',
-  });
-  closeSync(log);
-  const failure = await new Promise<string | undefined>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, signal) => resolve(code === 0 ? undefined : `${signal ?? `exit ${code}`}`));
-  });
+  const args = ['--batch-mode', '--no-transfer-progress', goal];
+  const failure = await runProgram('mvn', args, { folder, logFile, withinMs: FETCH_WITHIN_MS });
   if (failure === undefined) return;
   const errors = readTail(logFile, 200)
     .split('\n')

@@ -1,9 +1,9 @@
 /** Servers that are Java classes. */
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { QuanrenError } from '../errors/quanren-error.js';
-import { openLog, readTail } from './server-log.js';
+import { runProgram } from './run-program.js';
+import { readTail } from './server-log.js';
 import { launchServer } from './server-process.js';
 
 export interface JavaProgram {
@@ -59,21 +59,11 @@ export function launchJava(program: JavaProgram): number {
 
 /** Runs a program to its end. Throws `set_up` with the end of its log when it fails or takes longer. */
 export async function runJava(program: JavaProgram, withinMs: number): Promise<void> {
-  const log = openLog(program.logFile);
-  const child = spawn('java', javaArguments(program), {
-    cwd: program.folder,
-    stdio: ['ignore', log, log],
-    timeout: withinMs,
-    killSignal: 'SIGKILL',
-  });
-  closeSync(log);
-  const failure = await new Promise<string | undefined>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('close', (code, signal) => resolve(code === 0 ? undefined : `${signal ?? `exit ${code}`}`));
-  });
+  const { folder, logFile } = program;
+  const failure = await runProgram('java', javaArguments(program), { folder, logFile, withinMs });
   if (failure === undefined) return;
   throw new QuanrenError(
     'set_up',
-    `${program.mainClass} failed (${failure}). The end of ${program.logFile}:\n${readTail(program.logFile, TAIL_LINES)}`,
+    `${program.mainClass} failed (${failure}). The end of ${logFile}:\n${readTail(logFile, TAIL_LINES)}`,
   );
 }
