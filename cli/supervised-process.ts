@@ -10,15 +10,14 @@
  * parent dies sees its IPC channel close and stops.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
-import path from 'node:path';
+import { closeSync } from 'node:fs';
+import { openLog } from '../engines/server-log.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 10_000;
 /** A child that lived this long starts over with the shortest delay. */
 const STEADY_AFTER_MS = 30_000;
-const LONGEST_LOG_BYTES = 16 * 2 ** 20;
 
 export type ChildMessage =
   | { readonly progress: string }
@@ -39,13 +38,6 @@ export interface SupervisedOptions {
   /** Hears of every unexpected exit, before the child is started again. */
   readonly onDeath: (why: string, restartInMs: number) => void;
   readonly onRecovery: () => void;
-}
-
-/** A log that has grown long is set aside, in place of the one set aside before. */
-function openLog(file: string): number {
-  mkdirSync(path.dirname(file), { recursive: true });
-  if (existsSync(file) && statSync(file).size > LONGEST_LOG_BYTES) renameSync(file, `${file}.1`);
-  return openSync(file, 'a');
 }
 
 export class SupervisedProcess {
