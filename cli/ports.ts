@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { environmentName, type SettingName } from '../config/settings.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 
-/** Listens for a moment; resolves with the port, rejects as the listening socket does. `port` 0: any free one. */
+/** Listens for a moment; resolves with the port, rejects as the listening socket does. `port` 0: one that is free. */
 function tryPort(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -35,7 +35,7 @@ export interface PlatformOptions {
   readonly kafka: KafkaConnection | null;
   readonly stores: StoreLocation;
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: one that is free. */
   readonly port: number;
   /** null: plain HTTP. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;

@@ -159,7 +159,7 @@ class Resolver {
           ? this.#countDays(operand, this.#anchor)
           : this.#countMoments(operand, this.#anchor);
     if (resolved === null) this.#fail('anchor_out_of_range', pointer, operand, 'leaves the calendar');
-    // After a failure the result is not used: any value will do to go on and find the other failures.
+    // After a failure the result is not used: a value of the right kind lets the check go on and find the other failures.
     return resolved ?? (isDayTag(tag) ? { kind: 'date', day: 0 } : { kind: 'instant', micros: 0n });
   }
 

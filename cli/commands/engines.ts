@@ -206,7 +206,8 @@ async function logs(
 export function addEnginesCommand(program: Command): void {
   const engines = program
     .command('engines')
-    .description('Starts the real servers on loopback, for development and tests.');
+    .description('Starts the real servers on loopback, for development and tests.')
+    .addHelpText('after', '\nExample:\n  quanren engines up redis kafka && quanren engines status');
   const about = `${ENGINE_KINDS.join(', ')} (default: all)`;
   const add = (command: string, description: string, example: string): Command =>
     engines
@@ -220,7 +221,7 @@ export function addEnginesCommand(program: Command): void {
     'Starts what does not run, and waits until it answers.',
     'quanren engines up kafka hbase --region-servers 2 --port kafka=9092',
   )
-    .option('--port <engine=number>', 'may be repeated; default: any free port', collect, [])
+    .option('--port <engine=number>', 'may be repeated; default: a free port', collect, [])
     .option('--region-servers <n>', 'HBase over HDFS, a JVM for each process; default: all in one JVM')
     .option('--json', 'an array of engines')
     .action(up);

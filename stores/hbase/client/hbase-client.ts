@@ -21,7 +21,7 @@ import { Dispatcher } from './dispatcher.js';
 import { scanTable } from './scan-table.js';
 
 export interface HBaseClientOptions {
-  /** Masters or, from HBase 2.5 on, region servers: any of them says where the rest is. */
+  /** Masters or, from HBase 2.5 on, region servers; each of them says where the rest is. */
   readonly nodes: readonly Address[];
   /** Who the server is told that we are. */
   readonly authentication?: Authentication;
