@@ -1,6 +1,6 @@
 /** What every store asks of a change before it looks at its own data. */
 import { QuanrenError } from '../errors/quanren-error.js';
-import { FUTURE_BOUND_MS, LATENESS_BOUND_MS } from './membership-store.js';
+import { type ApplyResult, FUTURE_BOUND_MS, LATENESS_BOUND_MS } from './membership-store.js';
 import { MAX_TAG_VALUE_BYTES } from './realtime-tag-store.js';
 import { checkUid, hasLoneSurrogate } from './row-key.js';
 
@@ -30,9 +30,18 @@ export function checkValue(value: string): void {
   }
 }
 
-/** Both bounds are themselves in time. */
-export function judgeChangeTime(changeTimeMs: number, nowMs: number): 'in-time' | 'too-old' | 'future' {
-  if (changeTimeMs < nowMs - LATENESS_BOUND_MS) return 'too-old';
-  if (changeTimeMs > nowMs + FUTURE_BOUND_MS) return 'future';
-  return 'in-time';
+/** The changes whose time is neither too old nor ahead, both bounds included; the result is true once these are durable. */
+export function admitChanges<Change extends { readonly changeTimeMs: number }>(
+  changes: readonly Change[],
+  nowMs: number,
+): { admitted: Change[]; result: ApplyResult } {
+  const admitted: Change[] = [];
+  let refusedTooOld = 0;
+  let refusedFuture = 0;
+  for (const change of changes) {
+    if (change.changeTimeMs < nowMs - LATENESS_BOUND_MS) refusedTooOld += 1;
+    else if (change.changeTimeMs > nowMs + FUTURE_BOUND_MS) refusedFuture += 1;
+    else admitted.push(change);
+  }
+  return { admitted, result: { accepted: admitted.length, refusedTooOld, refusedFuture } };
 }

@@ -13,7 +13,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Database, open } from 'lmdb';
 import { QuanrenError } from '../../errors/quanren-error.js';
-import { checkChange, checkValue, judgeChangeTime } from '../changes.js';
+import { admitChanges, checkChange, checkValue } from '../changes.js';
 import { type ApplyResult, LATENESS_BOUND_MS, type ReadOptions } from '../membership-store.js';
 import { checkUid, rowKey, uidOfRowKey } from '../row-key.js';
 import { type Cell, decodeRow, eachCell, encodeRow, type Row, supersedes } from './row.js';
@@ -128,23 +128,18 @@ export class RowTable {
 
   async apply(changes: readonly CellChange[], nowMs: number): Promise<ApplyResult> {
     this.#checkOpen();
-    let refusedTooOld = 0;
-    let refusedFuture = 0;
-    const accepted: KeyedChange[] = [];
-    for (const change of changes) {
-      checkChange(change.uid, change.code, change.changeTimeMs);
-      if (change.value !== null) checkValue(change.value);
-      const verdict = judgeChangeTime(change.changeTimeMs, nowMs);
-      if (verdict === 'in-time') accepted.push({ key: rowKey(change.uid), change });
-      else if (verdict === 'too-old') refusedTooOld += 1;
-      else refusedFuture += 1;
+    for (const { uid, code, value, changeTimeMs } of changes) {
+      checkChange(uid, code, changeTimeMs);
+      if (value !== null) checkValue(value);
     }
+    const { admitted, result } = admitChanges(changes, nowMs);
+    const keyed: KeyedChange[] = admitted.map((change) => ({ key: rowKey(change.uid), change }));
     // Neighbours share pages: each commit writes few of them where the changes are many.
-    accepted.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-    for (let start = 0; start < accepted.length; start += CHANGES_PER_COMMIT) {
-      await this.#commit(accepted.slice(start, start + CHANGES_PER_COMMIT), nowMs);
+    keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    for (let start = 0; start < keyed.length; start += CHANGES_PER_COMMIT) {
+      await this.#commit(keyed.slice(start, start + CHANGES_PER_COMMIT), nowMs);
     }
-    return { accepted: accepted.length, refusedTooOld, refusedFuture };
+    return result;
   }
 
   async #commit(changes: readonly KeyedChange[], nowMs: number): Promise<void> {

@@ -4,7 +4,7 @@
  * newer covers, so older changes undo nothing, and leaving wins a tie.
  */
 import { QuanrenError } from '../../errors/quanren-error.js';
-import { checkChange, judgeChangeTime } from '../changes.js';
+import { admitChanges, checkChange } from '../changes.js';
 import type {
   ApplyResult,
   MembershipChange,
@@ -14,6 +14,7 @@ import type {
   ReadOptions,
 } from '../membership-store.js';
 import { checkUid, uidOfRowKey } from '../row-key.js';
+import { HBaseRowStore } from './hbase-row-store.js';
 import { HBaseTable, type HBaseTableOptions, type Preparable } from './hbase-table.js';
 import { MEMBERSHIP_FAMILY, MEMBERSHIP_TABLE, tableSchema } from './tables.js';
 import { EMPTY, utf8Bytes, utf8Text } from './wire/byte-string.js';
@@ -32,77 +33,47 @@ export function openHBaseMembershipStore(
   return new HBaseMembershipStore(new HBaseTable(tableSchema(name, MEMBERSHIP_FAMILY), options));
 }
 
-class HBaseMembershipStore implements MembershipStore, PartialMembershipSource, Preparable {
-  readonly #table: HBaseTable;
-
+class HBaseMembershipStore
+  extends HBaseRowStore<Memberships>
+  implements MembershipStore, PartialMembershipSource
+{
   constructor(table: HBaseTable) {
-    this.#table = table;
-  }
-
-  async get(uid: string, options?: ReadOptions): Promise<Memberships> {
-    checkUid(uid);
-    const [cells] = await this.#table.read([uid], options);
-    return membershipsOf(cells ?? []);
-  }
-
-  async getMany(uids: readonly string[], options?: ReadOptions): Promise<Memberships[]> {
-    for (const uid of uids) checkUid(uid);
-    const rows = await this.#table.read(uids, options);
-    return rows.map(membershipsOf);
+    super(table, membershipsOf);
   }
 
   async getEach(uids: readonly string[], options?: ReadOptions): Promise<(Memberships | QuanrenError)[]> {
     for (const uid of uids) checkUid(uid);
-    const rows = await this.#table.readApart(uids, options);
+    const rows = await this.table.readApart(uids, options);
     return rows.map((row) => (row instanceof QuanrenError ? row : membershipsOf(row)));
   }
 
   async apply(changes: readonly MembershipChange[], nowMs: number): Promise<ApplyResult> {
     for (const { uid, crowdCode, changeTimeMs } of changes) checkChange(uid, crowdCode, changeTimeMs);
-    const counts = { 'in-time': 0, 'too-old': 0, future: 0 };
-    const mutations: Mutation[] = [];
-    for (const change of changes) {
-      const judgement = judgeChangeTime(change.changeTimeMs, nowMs);
-      counts[judgement] += 1;
-      if (judgement === 'in-time') mutations.push(this.#mutation(change));
-    }
-    await this.#table.write(mutations);
-    return { accepted: counts['in-time'], refusedTooOld: counts['too-old'], refusedFuture: counts.future };
+    const { admitted, result } = admitChanges(changes, nowMs);
+    await this.table.write(admitted.map((change) => this.#mutation(change)));
+    return result;
   }
 
   async *scanCrowd(crowdCode: string): AsyncGenerator<{ uid: string; changeTimeMs: number }> {
-    this.#table.requireOpen();
-    await this.#table.prepare();
+    this.table.requireOpen();
+    await this.table.prepare();
     const range = {
       startRow: EMPTY,
       includesStartRow: true,
       stopRow: EMPTY,
       columns: [{ family: MEMBERSHIP_FAMILY, qualifiers: [utf8Bytes(crowdCode)] }],
     };
-    for await (const rows of this.#table.client.scan(this.#table.schema.table, range)) {
+    for await (const rows of this.table.client.scan(this.table.schema.table, range)) {
       for (const { key, cells } of rows) {
         const [cell] = cells;
         if (cell === undefined) continue;
-        yield { uid: uidOfRowKey(utf8Text(key), this.#table.buckets), changeTimeMs: cell.timestampMs };
+        yield { uid: uidOfRowKey(utf8Text(key), this.table.buckets), changeTimeMs: cell.timestampMs };
       }
     }
   }
 
-  prepare(): Promise<void> {
-    return this.#table.prepare();
-  }
-
-  clear(): Promise<void> {
-    return this.#table.clear();
-  }
-
-  close(): Promise<void> {
-    this.#table.close();
-    return Promise.resolve();
-  }
-
   #mutation({ uid, crowdCode, kind, changeTimeMs }: MembershipChange): Mutation {
-    const row = this.#table.row(uid);
+    const row = this.table.row(uid);
     const version = { family: MEMBERSHIP_FAMILY, qualifier: utf8Bytes(crowdCode), timestampMs: changeTimeMs };
     return kind === 'enter'
       ? { kind: 'put', row, cells: [{ ...version, value: utf8Bytes(String(changeTimeMs)) }] }

@@ -5,11 +5,11 @@
  * one written last, so a value is put on a condition: first that there is none of its time, then, where there is one,
  * that it is less. Values of one time thus only grow, whoever writes them and in whatever order.
  */
-import { checkChange, checkValue, judgeChangeTime } from '../changes.js';
-import type { ApplyResult, ReadOptions } from '../membership-store.js';
+import { admitChanges, checkChange, checkValue } from '../changes.js';
+import type { ApplyResult } from '../membership-store.js';
 import type { RealtimeTagChange, RealtimeTagStore, RealtimeTags } from '../realtime-tag-store.js';
-import { checkUid } from '../row-key.js';
 import type { ConditionalMutation } from './client/hbase-client.js';
+import { HBaseRowStore } from './hbase-row-store.js';
 import { HBaseTable, type HBaseTableOptions, type Preparable } from './hbase-table.js';
 import { REALTIME_TAG_FAMILY, REALTIME_TAG_TABLE, tableSchema } from './tables.js';
 import { type ByteString, utf8Bytes, utf8Text } from './wire/byte-string.js';
@@ -35,23 +35,9 @@ interface TagPut {
   readonly timestampMs: number;
 }
 
-class HBaseRealtimeTagStore implements RealtimeTagStore, Preparable {
-  readonly #table: HBaseTable;
-
+class HBaseRealtimeTagStore extends HBaseRowStore<RealtimeTags> implements RealtimeTagStore {
   constructor(table: HBaseTable) {
-    this.#table = table;
-  }
-
-  async get(uid: string, options?: ReadOptions): Promise<RealtimeTags> {
-    checkUid(uid);
-    const [cells] = await this.#table.read([uid], options);
-    return tagsOf(cells ?? []);
-  }
-
-  async getMany(uids: readonly string[], options?: ReadOptions): Promise<RealtimeTags[]> {
-    for (const uid of uids) checkUid(uid);
-    const rows = await this.#table.read(uids, options);
-    return rows.map(tagsOf);
+    super(table, tagsOf);
   }
 
   async apply(changes: readonly RealtimeTagChange[], nowMs: number): Promise<ApplyResult> {
@@ -59,40 +45,24 @@ class HBaseRealtimeTagStore implements RealtimeTagStore, Preparable {
       checkChange(uid, tagCode, changeTimeMs);
       if (value !== null) checkValue(value);
     }
-    const counts = { 'in-time': 0, 'too-old': 0, future: 0 };
+    const { admitted, result } = admitChanges(changes, nowMs);
     const puts: TagPut[] = [];
     const deletes: Delete[] = [];
-    for (const { uid, tagCode, value, changeTimeMs } of changes) {
-      const judgement = judgeChangeTime(changeTimeMs, nowMs);
-      counts[judgement] += 1;
-      if (judgement !== 'in-time') continue;
-      const row = this.#table.row(uid);
+    for (const { uid, tagCode, value, changeTimeMs } of admitted) {
+      const row = this.table.row(uid);
       const version = { qualifier: utf8Bytes(tagCode), timestampMs: changeTimeMs };
       if (value !== null) puts.push({ ...version, row, value: utf8Bytes(value) });
       else deletes.push({ kind: 'delete', row, cells: [{ ...version, family: REALTIME_TAG_FAMILY }] });
     }
-    await this.#table.write(deletes);
+    await this.table.write(deletes);
     await this.#put(puts);
-    return { accepted: counts['in-time'], refusedTooOld: counts['too-old'], refusedFuture: counts.future };
-  }
-
-  prepare(): Promise<void> {
-    return this.#table.prepare();
-  }
-
-  clear(): Promise<void> {
-    return this.#table.clear();
-  }
-
-  close(): Promise<void> {
-    this.#table.close();
-    return Promise.resolve();
+    return result;
   }
 
   async #put(puts: readonly TagPut[]): Promise<void> {
-    const first = await this.#table.writeIf(puts.map((put) => conditional(put, 'absent')));
+    const first = await this.table.writeIf(puts.map((put) => conditional(put, 'absent')));
     const ties = puts.filter((_, i) => first[i] === false);
-    await this.#table.writeIf(ties.map((put) => conditional(put, { valueLessThan: put.value })));
+    await this.table.writeIf(ties.map((put) => conditional(put, { valueLessThan: put.value })));
   }
 }
 
