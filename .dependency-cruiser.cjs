@@ -6,9 +6,9 @@ const PRODUCT = {
   errors: [],
   config: ['errors'],
   rules: [],
-  auth: ['errors'],
-  stores: ['errors', 'rules'],
-  events: ['errors', 'rules'],
+  auth: ['errors', 'config'],
+  stores: ['errors', 'config', 'rules'],
+  events: ['errors', 'config', 'rules'],
   catalog: ['errors', 'rules'],
   engines: ['errors', 'catalog'],
   gateway: ['errors', 'auth', 'stores', 'events', 'config'],
@@ -40,7 +40,7 @@ module.exports = {
     {
       name: 'only-main-and-cli-read-config',
       severity: 'error',
-      from: { path: '^(gateway|platform)/', pathNot: '(^(gateway|platform)/main\\.ts$|\\.test\\.ts$)' },
+      from: { path: '^(auth|stores|events|gateway|platform)/', pathNot: '(/main\\.ts$|\\.test\\.ts$)' },
       to: { path: '^config/settings', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -1,9 +1,8 @@
 /** The certificate and key of a server, looked at before it listens: a mistake is told with the setting to correct. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { readNamedFile } from '../config/named-file.js';
 import { QuanrenError } from '../errors/quanren-error.js';
-import { reasonOf } from '../errors/reason-of.js';
 
 /** PEM files. */
 export interface TlsFiles {
@@ -22,7 +21,7 @@ export function checkTlsFiles({ certFile, keyFile }: TlsFiles): TlsFiles | undef
     const [given, missing] = keyFile === '' ? [CERT, KEY] : [KEY, CERT];
     throw new QuanrenError('set_up', `${given} is set and ${missing} is not: TLS needs both.`);
   }
-  const [cert, key] = [readPem(CERT, certFile), readPem(KEY, keyFile)];
+  const [cert, key] = [readNamedFile(CERT, certFile), readNamedFile(KEY, keyFile)];
   const certificate = parse(`${CERT} names ${certFile}, which holds no certificate in PEM.`, () => {
     return new X509Certificate(cert);
   });
@@ -35,15 +34,6 @@ export function checkTlsFiles({ certFile, keyFile }: TlsFiles): TlsFiles | undef
   }
   parse(`The files of ${CERT} and ${KEY} cannot be used together.`, () => createSecureContext({ cert, key }));
   return { certFile, keyFile };
-}
-
-function readPem(setting: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const why = reasonOf(cause);
-    throw new QuanrenError('set_up', `${setting} names ${file}, which cannot be read (${why}).`, { cause });
-  }
 }
 
 function parse<T>(complaint: string, run: () => T): T {

@@ -1,11 +1,11 @@
 /** Which Postgres holds the catalog, and how it is reached: the embedded one, or the one of two URLs. */
-import { readFileSync } from 'node:fs';
 import { isLoopback } from '../auth/exposure.js';
 import {
   type CatalogConnections,
   connectionsToEmbeddedPostgres,
   type PostgresConnection,
 } from '../catalog/embedded-postgres.js';
+import { readNamedFile } from '../config/named-file.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 
 export interface PostgresSettings {
@@ -71,22 +71,13 @@ function parsePostgresUrl(text: string, setting: string): PostgresConnection {
   const mode = url.searchParams.get('sslmode') ?? (isLoopback(host) ? 'disable' : 'verify-full');
   if (mode !== 'disable' && mode !== 'verify-full') refuse('takes verify-full or disable as sslmode');
   const authority = url.searchParams.get('sslrootcert');
+  const readAuthority = (file: string) => readNamedFile(`${setting} (sslrootcert)`, file).toString();
   return {
     host,
     port: url.port === '' ? DEFAULT_PORT : Number(url.port),
     user: decode(url.username),
     password: decode(url.password),
     database,
-    ...(mode === 'disable'
-      ? {}
-      : { ssl: authority === null ? true : { ca: readAuthority(authority, refuse) } }),
+    ...(mode === 'disable' ? {} : { ssl: authority === null ? true : { ca: readAuthority(authority) } }),
   };
-}
-
-function readAuthority(file: string, refuse: (why: string) => never): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    return refuse(`names an sslrootcert that cannot be read: ${(error as Error).message}`);
-  }
 }

@@ -1,6 +1,6 @@
 /** Where memberships and realtime tags are kept: in LMDB files that the processes of one machine share, or in HBase. */
-import { readFileSync } from 'node:fs';
 import { createSecureContext, type ConnectionOptions as TlsOptions } from 'node:tls';
+import { readNamedFile } from '../config/named-file.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { reasonOf } from '../errors/reason-of.js';
 import type { Address } from './hbase/connection/rpc-connection.js';
@@ -58,9 +58,9 @@ export function readTlsOptions({ caFile, certFile, keyFile }: HBaseTlsFiles): Tl
     throw new QuanrenError('set_up', sentence);
   }
   const options = {
-    ...(caFile === '' ? {} : { ca: readPem('QUANREN_HBASE_CA_FILE', caFile) }),
-    ...(certFile === '' ? {} : { cert: readPem('QUANREN_HBASE_CERT_FILE', certFile) }),
-    ...(keyFile === '' ? {} : { key: readPem('QUANREN_HBASE_KEY_FILE', keyFile) }),
+    ...(caFile === '' ? {} : { ca: readNamedFile('QUANREN_HBASE_CA_FILE', caFile) }),
+    ...(certFile === '' ? {} : { cert: readNamedFile('QUANREN_HBASE_CERT_FILE', certFile) }),
+    ...(keyFile === '' ? {} : { key: readNamedFile('QUANREN_HBASE_KEY_FILE', keyFile) }),
   };
   try {
     createSecureContext(options);
@@ -69,15 +69,6 @@ export function readTlsOptions({ caFile, certFile, keyFile }: HBaseTlsFiles): Tl
     throw new QuanrenError('set_up', `The files of QUANREN_HBASE_*_FILE cannot be used (${why}).`, { cause });
   }
   return options;
-}
-
-function readPem(setting: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const why = reasonOf(cause);
-    throw new QuanrenError('set_up', `${setting} names ${file}, which cannot be read (${why}).`, { cause });
-  }
 }
 
 /** A name, an IPv4 address, or an IPv6 address in brackets; then the port. */

@@ -1,7 +1,6 @@
 /** How Kafka is reached: the kafka.* settings, checked. kafkajs is not loaded for it. */
-import { readFileSync } from 'node:fs';
+import { readNamedFile } from '../../config/named-file.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
-import { reasonOf } from '../../errors/reason-of.js';
 
 export type SaslMechanism = 'scram-sha-512' | 'scram-sha-256' | 'plain';
 
@@ -32,8 +31,8 @@ export interface KafkaSettings {
 
 /** null where Kafka is not used. Throws `set_up` for settings that do not go together. */
 export function readKafkaSettings(settings: KafkaSettings): KafkaConnection | null {
-  const refuse = (sentence: string, cause?: unknown): never => {
-    throw new QuanrenError('set_up', sentence, { cause });
+  const refuse = (sentence: string): never => {
+    throw new QuanrenError('set_up', sentence);
   };
   const brokers = settings['kafka.brokers']
     .split(',')
@@ -52,16 +51,7 @@ export function readKafkaSettings(settings: KafkaSettings): KafkaConnection | nu
   if ((username === '') !== (password === '')) {
     refuse('QUANREN_KAFKA_USER and QUANREN_KAFKA_PASSWORD are both needed, or neither.');
   }
-  const readCa = (): string => {
-    try {
-      return readFileSync(caFile, 'utf8');
-    } catch (cause) {
-      return refuse(
-        `QUANREN_KAFKA_CA_FILE names ${caFile}, which cannot be read (${reasonOf(cause)}).`,
-        cause,
-      );
-    }
-  };
+  const readCa = () => readNamedFile('QUANREN_KAFKA_CA_FILE', caFile).toString();
   return {
     brokers,
     prefix,

@@ -1,6 +1,6 @@
 /** Which Redis gateways share, as the `redis.*` settings have it. */
-import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { readNamedFile } from '../../../config/named-file.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import { reasonOf } from '../../../errors/reason-of.js';
 
@@ -78,8 +78,8 @@ export function locateRedis(settings: RedisSettings): RedisLocation | undefined 
 /** The authorities that a server's certificate is believed from. Throws `set_up`. */
 export function readAuthorities({ tls }: Pick<RedisLocation, 'tls'>): { ca?: Buffer } {
   if (tls === undefined || tls.caFile === '') return {};
+  const ca = readNamedFile('QUANREN_REDIS_CA_FILE', tls.caFile);
   try {
-    const ca = readFileSync(tls.caFile);
     createSecureContext({ ca });
     return { ca };
   } catch (cause) {
