@@ -3,10 +3,10 @@
  * started it `{progress}` of what to know, then `{ready}` or `{failed}`; SIGTERM stops it, within gateway.drainMs.
  */
 import { mkdirSync } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import path from 'node:path';
 import { pino } from 'pino';
 import { checkTlsFiles } from '../auth/tls-files.js';
+import { formatAddress } from '../config/addresses.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
@@ -114,8 +114,7 @@ async function run(): Promise<void> {
   const { port, metricsPort, transport } = gateway;
   log.info({ port, metricsPort }, `The match gateway serves on port ${port} through ${transport}`);
   const protocol = tls === undefined ? 'http' : 'https';
-  const host = settings['gateway.host'];
-  const url = `${protocol}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  const url = `${protocol}://${formatAddress({ host: settings['gateway.host'], port })}`;
   await tell({ ready: { url, port, metricsPort, transport } });
 }
 

@@ -1,9 +1,9 @@
 /** Where memberships and realtime tags are kept: in LMDB files that the processes of one machine share, or in HBase. */
 import { createSecureContext, type ConnectionOptions as TlsOptions } from 'node:tls';
+import { type Address, parseAddresses } from '../config/addresses.js';
 import { readNamedFile } from '../config/named-file.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { reasonOf } from '../errors/reason-of.js';
-import type { Address } from './hbase/connection/rpc-connection.js';
 
 /** Plain data: processes tell it one another. */
 export type StoreLocation =
@@ -47,7 +47,12 @@ export function locateStores(folder: string, settings: StoreSettings): StoreLoca
   else if (caFile !== '' || certFile !== '' || keyFile !== '') {
     throw new QuanrenError('set_up', 'QUANREN_HBASE_*_FILE name PEM files, and QUANREN_HBASE_TLS is false.');
   }
-  return { kind: 'hbase', nodes: parseNodes(nodes), user, tls: isTlsOn ? files : undefined };
+  return {
+    kind: 'hbase',
+    nodes: parseAddresses('QUANREN_HBASE_NODES', nodes),
+    user,
+    tls: isTlsOn ? files : undefined,
+  };
 }
 
 /** Throws `set_up` where the files do not do. */
@@ -69,19 +74,4 @@ export function readTlsOptions({ caFile, certFile, keyFile }: HBaseTlsFiles): Tl
     throw new QuanrenError('set_up', `The files of QUANREN_HBASE_*_FILE cannot be used (${why}).`, { cause });
   }
   return options;
-}
-
-/** A name, an IPv4 address, or an IPv6 address in brackets; then the port. */
-const NODE = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/i;
-
-function parseNodes(text: string): Address[] {
-  return text.split(',').map((each) => {
-    const [, ipv6, host = ipv6, digits] = NODE.exec(each.trim()) ?? [];
-    const port = Number(digits);
-    if (host === undefined || !(port >= 1 && port <= 65_535)) {
-      const sentence = `QUANREN_HBASE_NODES must be host:port,host:port…, and '${each.trim()}' is not.`;
-      throw new QuanrenError('set_up', sentence);
-    }
-    return { host, port };
-  });
 }

@@ -15,7 +15,6 @@ const NONE: KafkaSettings = {
 describe('the kafka settings', () => {
   it('ask for no Kafka where there are no brokers', () => {
     assert.equal(readKafkaSettings(NONE), null);
-    assert.equal(readKafkaSettings({ ...NONE, 'kafka.brokers': ' , ' }), null);
   });
 
   it('name brokers, and what they are to be shown', () => {
@@ -42,6 +41,8 @@ describe('the kafka settings', () => {
   it('are refused where they do not go together, and no password is told', () => {
     const wrong: readonly [Partial<KafkaSettings>, RegExp][] = [
       [{ 'kafka.brokers': 'a' }, /host:port, host:port …, not 'a'/],
+      [{ 'kafka.brokers': 'a:1,b:99999' }, /QUANREN_KAFKA_BROKERS must be .*, not 'b:99999'/],
+      [{ 'kafka.brokers': ' , ' }, /QUANREN_KAFKA_BROKERS must be .*, not ''/],
       [{ 'kafka.prefix': 'a b' }, /QUANREN_KAFKA_PREFIX/],
       [{ 'kafka.caFile': 'ca.pem' }, /QUANREN_KAFKA_TLS is not true/],
       [{ 'kafka.tls': true, 'kafka.caFile': '/no/such/file' }, /cannot be read \(ENOENT\)/],

@@ -1,4 +1,5 @@
 /** How Kafka is reached: the kafka.* settings, checked. kafkajs is not loaded for it. */
+import { formatAddress, parseAddresses } from '../../config/addresses.js';
 import { readNamedFile } from '../../config/named-file.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 
@@ -34,15 +35,9 @@ export function readKafkaSettings(settings: KafkaSettings): KafkaConnection | nu
   const refuse = (sentence: string): never => {
     throw new QuanrenError('set_up', sentence);
   };
-  const brokers = settings['kafka.brokers']
-    .split(',')
-    .map((broker) => broker.trim())
-    .filter((broker) => broker !== '');
-  const { 'kafka.prefix': prefix, 'kafka.caFile': caFile } = settings;
+  const { 'kafka.brokers': brokers, 'kafka.prefix': prefix, 'kafka.caFile': caFile } = settings;
   const { 'kafka.user': username, 'kafka.password': password } = settings;
-  if (brokers.length === 0) return null;
-  const bad = brokers.find((broker) => !/^([\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}$/.test(broker));
-  if (bad !== undefined) refuse(`QUANREN_KAFKA_BROKERS takes host:port, host:port …, not '${bad}'.`);
+  if (brokers === '') return null;
   if (!/^[\w.-]{0,100}$/.test(prefix)) {
     refuse("QUANREN_KAFKA_PREFIX may have 100 letters, digits, '.', '_' and '-', as names of topics do.");
   }
@@ -53,7 +48,7 @@ export function readKafkaSettings(settings: KafkaSettings): KafkaConnection | nu
   }
   const readCa = () => readNamedFile('QUANREN_KAFKA_CA_FILE', caFile).toString();
   return {
-    brokers,
+    brokers: parseAddresses('QUANREN_KAFKA_BROKERS', brokers).map(formatAddress),
     prefix,
     tls: settings['kafka.tls'] ? (caFile === '' ? {} : { ca: readCa() }) : null,
     sasl: username === '' ? null : { mechanism: settings['kafka.mechanism'], username, password },

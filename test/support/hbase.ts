@@ -1,7 +1,7 @@
 /** A real HBase for tests, and clients of it. */
+import { type Address, parseAddresses } from '../../config/addresses.js';
 import type { Engine, EngineChoices } from '../../engines/engine.js';
 import { HBaseClient, type HBaseClientOptions } from '../../stores/hbase/client/hbase-client.js';
-import type { Address } from '../../stores/hbase/connection/rpc-connection.js';
 import { startTestEngine } from './engines.js';
 
 export interface TestHBase {
@@ -16,10 +16,7 @@ export interface TestHBase {
 /** All in one JVM, or with so many region servers as a cluster that loses nothing when it is killed. */
 export async function startTestHBase(choices: EngineChoices = {}): Promise<TestHBase> {
   const { engine, remove } = await startTestEngine('hbase', choices);
-  const nodes = (engine.addresses.bootstrap ?? '').split(',').map((address) => {
-    const [host = '', port] = address.split(':');
-    return { host, port: Number(port) };
-  });
+  const nodes = parseAddresses('The address of HBase', engine.addresses.bootstrap ?? '');
   return {
     engine,
     nodes,

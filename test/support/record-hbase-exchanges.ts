@@ -7,9 +7,9 @@
  * frames without their length, in hexadecimal digits.
  */
 import net from 'node:net';
+import type { Address } from '../../config/addresses.js';
 import { HBaseAdmin } from '../../stores/hbase/admin/hbase-admin.js';
 import { FrameSplitter } from '../../stores/hbase/connection/frame-splitter.js';
-import type { Address } from '../../stores/hbase/connection/rpc-connection.js';
 import type { Service } from '../../stores/hbase/connection/services.js';
 import { META_REGION_NAME } from '../../stores/hbase/locate/meta-table.js';
 import { tableSchema } from '../../stores/hbase/tables.js';

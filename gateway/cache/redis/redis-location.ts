@@ -1,5 +1,6 @@
 /** Which Redis gateways share, as the `redis.*` settings have it. */
 import { createSecureContext } from 'node:tls';
+import { type Address, parseAddress } from '../../../config/addresses.js';
 import { readNamedFile } from '../../../config/named-file.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import { reasonOf } from '../../../errors/reason-of.js';
@@ -19,7 +20,7 @@ export interface RedisSettings {
 export interface RedisLocation {
   readonly kind: 'server' | 'cluster' | 'sentinel';
   /** One server; some of a cluster's; or sentinels. */
-  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly nodes: readonly Address[];
   readonly username: string;
   readonly password: string;
   readonly database: number;
@@ -33,8 +34,6 @@ export interface RedisLocation {
 
 /** Scheme, user:password, nodes, database. */
 const URL_PATTERN = /^(rediss?):\/\/(?:([^@/]*)@)?([^@/?#]+)(?:\/(\d{1,5})?)?$/;
-/** A name, an IPv4 address, or an IPv6 address in brackets; then the port. */
-const NODE = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]]+))(?::(\d{1,5}))?$/i;
 const DEFAULT_PORT = 6_379;
 /** It stands within braces in every key. */
 const INSTANCE = /^[A-Za-z0-9_.-]{1,64}$/;
@@ -57,7 +56,7 @@ export function locateRedis(settings: RedisSettings): RedisLocation | undefined 
   const [username = '', password = ''] = splitOnce(userInfo).map(decode);
   const location: RedisLocation = {
     kind: isCluster ? 'cluster' : sentinelName === '' ? 'server' : 'sentinel',
-    nodes: nodes.split(',').map(parseNode),
+    nodes: nodes.split(',').map(readNode),
     username,
     password,
     database: Number(database),
@@ -105,11 +104,8 @@ function decode(part: string): string {
   }
 }
 
-function parseNode(text: string): { host: string; port: number } {
-  const [, ipv6, host = ipv6, digits] = NODE.exec(text) ?? [];
-  const port = digits === undefined ? DEFAULT_PORT : Number(digits);
-  if (host === undefined || port < 1 || port > 65_535) {
-    throw refusal('QUANREN_REDIS_URL has a node that is not host:port');
-  }
-  return { host, port };
+function readNode(text: string): Address {
+  const address = parseAddress(text, DEFAULT_PORT);
+  if (address === undefined) throw refusal('QUANREN_REDIS_URL has a node that is not host:port');
+  return address;
 }

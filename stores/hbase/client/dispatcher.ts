@@ -3,6 +3,8 @@
  * its region to be found, waiting in a server's queue, under way, or waiting for another attempt; and ends at the latest
  * with its deadline.
  */
+
+import type { Address } from '../../../config/addresses.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { StoreServer } from '../../store-server.js';
 import { ConnectionError } from '../connection/connection-error.js';

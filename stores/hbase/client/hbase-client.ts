@@ -3,10 +3,10 @@
  * follows regions that split, merge and move. Every operation has a deadline; see failures.ts for what is tried again.
  */
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import type { Address } from '../../../config/addresses.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { StoreServer } from '../../store-server.js';
 import { type Authentication, simpleAuthentication } from '../connection/authentication.js';
-import type { Address } from '../connection/rpc-connection.js';
 import { ServerLinks } from '../connection/server-links.js';
 import { RegionLocator } from '../locate/region-locator.js';
 import { Registry } from '../locate/registry.js';

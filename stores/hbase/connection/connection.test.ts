@@ -1,14 +1,16 @@
 /** Connections to servers that misbehave: sockets on loopback that say what the test wants and no more. */
+
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Address } from '../../../config/addresses.js';
 import { utf8Bytes } from '../wire/byte-string.js';
 import { ProtoReader } from '../wire/proto-reader.js';
 import { ProtoWriter } from '../wire/proto-writer.js';
 import { simpleAuthentication } from './authentication.js';
 import { FrameSplitter } from './frame-splitter.js';
-import { type Address, type ConnectionOptions, RpcConnection } from './rpc-connection.js';
+import { type ConnectionOptions, RpcConnection } from './rpc-connection.js';
 import { ServerLink } from './server-link.js';
 
 const OPTIONS: ConnectionOptions = {

@@ -8,8 +8,10 @@
  * long) is sent a ping, and has failed if nothing at all arrives after it. So a half-open connection is found without
  * waiting for TCP.
  */
+
 import net from 'node:net';
 import tls from 'node:tls';
+import type { Address } from '../../../config/addresses.js';
 import { type ByteString, utf8Bytes } from '../wire/byte-string.js';
 import { CellBlockReader } from '../wire/cell-block.js';
 import { writeConnectionHeader } from '../wire/messages/connection-header.js';
@@ -23,11 +25,6 @@ import { ConnectionError } from './connection-error.js';
 import { FrameSplitter } from './frame-splitter.js';
 import { RemoteException } from './remote-exception.js';
 import { PING_METHODS, type Service } from './services.js';
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface ConnectionOptions {
   readonly authentication: Authentication;

@@ -10,11 +10,13 @@
  * refused at once also while an attempt is under way. So a server that is down costs its callers nothing, and one that
  * comes back is not run over.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Address } from '../../../config/addresses.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import { ConnectionError } from './connection-error.js';
 import { RemoteException } from './remote-exception.js';
-import { type Address, type ConnectionOptions, type RpcCall, RpcConnection } from './rpc-connection.js';
+import { type ConnectionOptions, type RpcCall, RpcConnection } from './rpc-connection.js';
 import type { Service } from './services.js';
 
 const FIRST_REST_MS = 50;

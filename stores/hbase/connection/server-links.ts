@@ -1,5 +1,6 @@
 /** The links of a client: one per server and service. */
-import type { Address, ConnectionOptions } from './rpc-connection.js';
+import type { Address } from '../../../config/addresses.js';
+import type { ConnectionOptions } from './rpc-connection.js';
 import { ServerLink } from './server-link.js';
 import type { Service } from './services.js';
 

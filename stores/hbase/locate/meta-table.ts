@@ -6,8 +6,9 @@
  *
  * Source: `org.apache.hadoop.hbase.HConstants`, `MetaTableAccessor`.
  */
+
+import type { Address } from '../../../config/addresses.js';
 import { scanRegion } from '../client/scan-region.js';
-import type { Address } from '../connection/rpc-connection.js';
 import type { ServerLink } from '../connection/server-link.js';
 import { type ByteString, bufferOf, joinBytes, utf8Bytes, utf8Text } from '../wire/byte-string.js';
 import type { Row } from '../wire/cell-block.js';

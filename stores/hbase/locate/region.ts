@@ -1,4 +1,4 @@
-import type { Address } from '../connection/rpc-connection.js';
+import type { Address } from '../../../config/addresses.js';
 import type { ByteString } from '../wire/byte-string.js';
 import type { RegionInfo } from '../wire/messages/region-info.js';
 

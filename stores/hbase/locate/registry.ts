@@ -2,7 +2,7 @@
  * Where a cluster's `hbase:meta` and its active master are. Masters and, from HBase 2.5 on, region servers answer it
  * alike (`ClientMetaService`), so ZooKeeper is not needed. Any one of the nodes that are named will do.
  */
-import type { Address } from '../connection/rpc-connection.js';
+import type { Address } from '../../../config/addresses.js';
 import type { ServerLinks } from '../connection/server-links.js';
 import { readActiveMaster } from '../wire/messages/active-master.js';
 import { readMetaRegionLocations } from '../wire/messages/region-location.js';
