@@ -21,6 +21,9 @@ import pg from 'pg';
 import { type PostgresConnection, startEmbeddedPostgres } from '../../../catalog/embedded-postgres.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import { findFreePort } from '../../support/postgres.js';
+import { until } from '../../support/until.js';
+
+const WITHIN_MS = 20_000;
 
 const base = mkdtempSync(path.join(tmpdir(), 'quanren-embedded-'));
 after(() => rmSync(base, { recursive: true, force: true }));
@@ -104,14 +107,6 @@ async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, `timed out waiting until ${what}`);
-    await sleep(1);
-  }
-}
-
 /** Processes that have the folder in their arguments, or work in it. */
 function processesOf(folder: string): string[] {
   return readdirSync('/proc').filter((pid) => {
@@ -140,14 +135,15 @@ test('a parent killed while it makes or starts the server leaves nothing running
   };
   for (const [moment, isReached] of Object.entries(moments)) {
     const parent = startParent(options);
-    await until(isReached, moment);
+    // A moment passes soon.
+    await until(moment, isReached, WITHIN_MS, 1);
     await kill(parent);
-    await until(() => processesOf(options.folder).length === 0, `nothing is left when ${moment}`);
+    await until(`nothing is left when ${moment}`, () => processesOf(options.folder).length === 0, WITHIN_MS);
   }
   const server = await startEmbeddedPostgres(options);
   assert.deepEqual(await query(server.connection, 'SELECT 1 AS one'), [{ one: 1 }]);
   await server.stop();
-  await until(() => processesOf(options.folder).length === 0, 'the watcher has ended');
+  await until('the watcher has ended', () => processesOf(options.folder).length === 0, WITHIN_MS);
 });
 
 test('a server left over by a killed parent serves its clients, is replaced, and nothing is lost', async () => {

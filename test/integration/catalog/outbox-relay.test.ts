@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Catalog } from '../../../catalog/catalog.js';
 import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
@@ -21,6 +20,9 @@ import {
   tagDefinition,
 } from '../../support/catalog.js';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { until } from '../../support/until.js';
+
+const WITHIN_MS = 15_000;
 
 interface Sent {
   readonly relay: string;
@@ -78,14 +80,6 @@ async function save(crowdCode: string, version: number): Promise<void> {
   });
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, 'timed out');
-    await sleep(10);
-  }
-}
-
 async function execute(text: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client(superuser);
   await client.connect();
@@ -109,10 +103,10 @@ const isEmpty = async () => (await execute('SELECT count(*)::int AS n FROM outbo
 test('a change reaches the bus without polling, in order per key, and leaves the outbox empty', async () => {
   await save('early', 1);
   start('one');
-  await until(() => sent.length === 1);
+  await until('1 sent', () => sent.length === 1, WITHIN_MS);
   const startedAt = performance.now();
   await save('a', 1);
-  await until(() => sent.length === 2);
+  await until('2 sent', () => sent.length === 2, WITHIN_MS);
   assert.ok(performance.now() - startedAt < 2_000, 'woken by NOTIFY, not by the timer of 5 s');
   await Promise.all(
     ['b', 'c', 'd'].map(async (code) => {
@@ -120,12 +114,12 @@ test('a change reaches the bus without polling, in order per key, and leaves the
       await catalog.crowds.delete(code, { principal: 'ann', expected: 10, maxUnfinished: 10 });
     }),
   );
-  await until(() => sent.length === 35);
+  await until('35 sent', () => sent.length === 35, WITHIN_MS);
   for (const code of ['b', 'c', 'd']) {
     const versions = sent.filter(({ key }) => key === code).map(({ version }) => version);
     assert.deepEqual(versions, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, null]);
   }
-  await until(isEmpty);
+  await until('the outbox is empty', isEmpty, WITHIN_MS);
 });
 
 test('while the bus refuses, nothing is lost and nothing overtakes', async () => {
@@ -142,7 +136,7 @@ test('while the bus refuses, nothing is lost and nothing overtakes', async () =>
     },
   );
   for (let version = 1; version <= 5; version += 1) await save('a', version);
-  await until(() => sent.length >= 5);
+  await until('at least 5 sent', () => sent.length >= 5, WITHIN_MS);
   assert.deepEqual(
     sent.map(({ version }) => version),
     [1, 2, 3, 4, 5],
@@ -153,21 +147,21 @@ test('while the bus refuses, nothing is lost and nothing overtakes', async () =>
 test('of two relays one is active; the other takes over when it is closed or cut off', async () => {
   start('one');
   await save('a', 1);
-  await until(() => sent.length === 1);
+  await until('1 sent', () => sent.length === 1, WITHIN_MS);
   start('two');
   await save('a', 2);
-  await until(() => sent.length === 2);
+  await until('2 sent', () => sent.length === 2, WITHIN_MS);
   assert.deepEqual(
     sent.map(({ relay }) => relay),
     ['one', 'one'],
   );
   await relays[0]?.close();
   await save('a', 3);
-  await until(() => sent.length === 3);
+  await until('3 sent', () => sent.length === 3, WITHIN_MS);
   assert.equal(sent[2]?.relay, 'two');
   await cutRelaysOff();
   await save('a', 4);
-  await until(() => sent.length >= 4);
+  await until('at least 4 sent', () => sent.length >= 4, WITHIN_MS);
   assert.equal(sent.at(-1)?.version, 4);
 });
 
@@ -202,11 +196,11 @@ test('a relay cut off while it publishes puts nothing behind what is published a
   try {
     await save('a', 1);
     startOverBus();
-    await until(() => held !== undefined);
+    await until('one holds the lock', () => held !== undefined, WITHIN_MS);
     startOverBus();
     await cutRelaysOff();
     await save('a', 2);
-    await until(isEmpty);
+    await until('the outbox is empty', isEmpty, WITHIN_MS);
     letGo();
     assert.equal(((await held) as QuanrenError).code, 'conflict');
 
@@ -255,10 +249,10 @@ test('a relay killed between publishing and deleting: its successor sends again,
   assert.equal(await isEmpty(), false);
   start('successor');
   await save('a', 4);
-  await until(() => sent.length === 4);
+  await until('4 sent', () => sent.length === 4, WITHIN_MS);
   assert.deepEqual(
     sent.map(({ version }) => version),
     [1, 2, 3, 4],
   );
-  await until(isEmpty);
+  await until('the outbox is empty', isEmpty, WITHIN_MS);
 });

@@ -13,8 +13,10 @@ import { Positions } from '../../../events/kafka/positions.js';
 import type { TagChangeMessage } from '../../../events/messages.js';
 import { startTestEngine, type TestEngine } from '../../support/engines.js';
 import { createKafkaPlace, type KafkaPlace } from '../../support/kafka.js';
+import { until } from '../../support/until.js';
 import { startChild } from '../child.js';
 
+const WITHIN_MS = 30_000;
 /** From the moment when the broker answers again. */
 const BACK_WITHIN_MS = 10_000;
 const SESSION_MS = 6_000;
@@ -24,14 +26,6 @@ const change = (uid: string, value: string): { key: string; value: TagChangeMess
   key: uid,
   value: { uid, tagCode: 'rt_page', value, changeTimeMs: 1 },
 });
-
-async function until(condition: () => boolean, what: string, withinMs = 30_000): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, `${what}: not within ${withinMs} ms`);
-    await delay(10);
-  }
-}
 
 /** Publishes numbers, in order per uid, until it is stopped; says again what was not acknowledged. */
 function keepPublishing(publish: () => Promise<Publish>): {
@@ -144,27 +138,27 @@ describe('the bus over a broker that is away for a while', () => {
     const publisher = keepPublishing(publish);
     for (let round = 0; round < times; round += 1) {
       const start = publisher.acknowledged.length;
-      await until(() => publisher.acknowledged.length > start + 50, 'publishing');
-      await until(() => consumers.every(({ newest }) => newest > start), 'consuming');
+      await until('publishing', () => publisher.acknowledged.length > start + 50, WITHIN_MS);
+      await until('consuming', () => consumers.every(({ newest }) => newest > start), WITHIN_MS);
       await kafka.engine.process('kafka').kill();
       await delay(1_000);
       await kafka.engine.start();
       const backAt = performance.now();
       const before = publisher.acknowledged.length;
-      await until(() => publisher.acknowledged.length > before + 1, 'publishing again', BACK_WITHIN_MS);
+      await until('publishing again', () => publisher.acknowledged.length > before + 1, BACK_WITHIN_MS);
       const published = Math.round(performance.now() - backAt);
       const since = () => Math.round(performance.now() - backAt);
-      await until(() => alone.newest > before, 'consuming again', BACK_WITHIN_MS);
+      await until('consuming again', () => alone.newest > before, BACK_WITHIN_MS);
       const read = since();
       // The group may wait until the session of the consumer before has run out.
-      await until(() => shared.newest > before, 'a shared group again', BACK_WITHIN_MS + SESSION_MS);
+      await until('a shared group again', () => shared.newest > before, BACK_WITHIN_MS + SESSION_MS);
       t.diagnostic(
         `publishes after ${published} ms, reads after ${read} ms, in a shared group after ${since()} ms`,
       );
     }
     await publisher.stop();
     const last = publisher.acknowledged.length - 1;
-    await until(() => consumers.every(({ newest }) => newest >= last), 'all of it');
+    await until('all of it', () => consumers.every(({ newest }) => newest >= last), WITHIN_MS);
     for (const seen of consumers) {
       seen.check(publisher.acknowledged);
       assert.ok(seen.errors.every((error) => (error as { code?: string }).code === 'unavailable'));
@@ -186,20 +180,20 @@ describe('the bus over a broker that is away for a while', () => {
       await consume('shared', { from: 'committed' }),
     ];
     const publisher = keepPublishing(async () => (topic, messages) => bus.publish(topic, messages));
-    await until(() => consumers.every(({ newest }) => newest > 20), 'consuming');
+    await until('consuming', () => consumers.every(({ newest }) => newest > 20), WITHIN_MS);
     await kafka.engine.process('kafka').pause();
     await delay(12_000);
     await kafka.engine.process('kafka').resume();
     const before = publisher.acknowledged.length;
-    await until(() => publisher.acknowledged.length > before + 10, 'publishing again', 2 * BACK_WITHIN_MS);
+    await until('publishing again', () => publisher.acknowledged.length > before + 10, 2 * BACK_WITHIN_MS);
     await until(
-      () => consumers.every(({ newest }) => newest > before),
       'consuming again',
+      () => consumers.every(({ newest }) => newest > before),
       2 * BACK_WITHIN_MS,
     );
     await publisher.stop();
     const last = publisher.acknowledged.length - 1;
-    await until(() => consumers.every(({ newest }) => newest >= last), 'all of it');
+    await until('all of it', () => consumers.every(({ newest }) => newest >= last), WITHIN_MS);
     for (const seen of consumers) seen.check(publisher.acknowledged);
   });
 
@@ -231,13 +225,13 @@ describe('the bus over a broker that is away for a while', () => {
     try {
       // Both have a part once the group has been shared out anew.
       while (mine.size < 20) await publish();
-      await until(areAllHandled, 'sharing');
+      await until('sharing', areAllHandled, WITHIN_MS);
       assert.ok(child.lines.length > 20);
     } finally {
       await child.kill();
     }
     for (let i = 0; i < 200; i += 1) await publish();
-    await until(areAllHandled, 'taking over', SESSION_MS + BACK_WITHIN_MS);
+    await until('taking over', areAllHandled, SESSION_MS + BACK_WITHIN_MS);
   });
 
   it('counts what breaks its schema', async () => {
@@ -302,7 +296,7 @@ describe('the bus over a broker that is away for a while', () => {
     await once(mute, 'listening');
     const address = mute.address();
     await assertAway(`127.0.0.1:${typeof address === 'object' ? address?.port : ''}`);
-    await until(() => [...connections].every(({ closed }) => closed), 'no connection is left', 1_000);
+    await until('no connection is left', () => [...connections].every(({ closed }) => closed), 1_000);
     mute.close();
   });
 

@@ -8,7 +8,8 @@ import { after, test } from 'node:test';
 import { base64url, exportSPKI, SignJWT } from 'jose';
 import { createCertificate } from '../../support/certificate.js';
 import { AUDIENCE, ISSUER, keySetOf, makeSigner, signToken } from '../../support/tokens.js';
-import { DataFolder, GatewayProcess, until } from './gateway-process.js';
+import { until } from '../../support/until.js';
+import { DataFolder, GatewayProcess } from './gateway-process.js';
 
 const data = new DataFolder();
 const gateways: GatewayProcess[] = [];
@@ -66,7 +67,7 @@ function everyWorkerSays(gateway: GatewayProcess, token: string, status: number)
   return until(`${status} of every worker`, async () => {
     const answers = await Promise.all(Array.from({ length: 16 }, () => ask(gateway, token)));
     for (const answer of answers) await answer.arrayBuffer();
-    return answers.every((answer) => answer.status === status) ? true : undefined;
+    return answers.every((answer) => answer.status === status);
   });
 }
 
@@ -224,7 +225,7 @@ test('keys rotate behind a URL; an issuer that is down locks nobody out who has 
   issuer.status = 500;
   await until('the trouble is in the log', async () => {
     await everyWorkerSays(gateway, await signToken(fresh), 200);
-    return /QUANREN_AUTH_JWKS names https:.*it answers 500/.test(gateway.output) ? true : undefined;
+    return /QUANREN_AUTH_JWKS names https:.*it answers 500/.test(gateway.output);
   });
 
   // Unknown keys must not make the gateway hammer the issuer: two workers, each at most once a second here.

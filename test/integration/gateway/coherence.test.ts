@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataFolder, GatewayProcess, until } from './gateway-process.js';
+import { until } from '../../support/until.js';
+import { DataFolder, GatewayProcess } from './gateway-process.js';
 
 const folders: DataFolder[] = [];
 const gateways: GatewayProcess[] = [];
@@ -46,7 +47,7 @@ test('a change is the next answer of every worker, within a second', async () =>
       'the change in every worker',
       async () => {
         const answers = await everyAnswer(gateway, target);
-        return answers.size === 1 && answers.has(expected(inIt ? ['vip'] : [])) ? true : undefined;
+        return answers.size === 1 && answers.has(expected(inIt ? ['vip'] : []));
       },
       1_000,
     );
@@ -106,7 +107,7 @@ test('when the stream is silent answers are stale since the last heartbeat, and 
   );
   assert.equal((await gateway.json('/tags?uid=u3')).status, 'fresh');
   const ask = async (uid: string) => gateway.json(`/match?uid=${uid}`);
-  await until('fresh', async () => ((await ask('u3')).status === 'fresh' ? true : undefined));
+  await until('fresh', async () => (await ask('u3')).status === 'fresh');
   await data.stopBeats();
   const silentAt = Date.now();
   await sleep(1_300);
@@ -123,7 +124,7 @@ test('when the stream is silent answers are stale since the last heartbeat, and 
   assert.deepEqual(rest, { uid: 'u3', tags: { rt_active_status: 'online' }, status: 'stale' });
   assert.equal(asOf, one.asOf);
   data.startBeats();
-  await until('fresh again', async () => ((await ask('u3')).status === 'fresh' ? true : undefined));
+  await until('fresh again', async () => (await ask('u3')).status === 'fresh');
   assert.equal((await gateway.json('/tags?uid=u3')).status, 'fresh');
 });
 

@@ -14,24 +14,10 @@ import { openEmbeddedMembershipStore } from '../../../stores/embedded/embedded-m
 import { openEmbeddedRealtimeTagStore } from '../../../stores/embedded/embedded-realtime-tag-store.js';
 import type { MembershipStore } from '../../../stores/membership-store.js';
 import type { RealtimeTagStore } from '../../../stores/realtime-tag-store.js';
+import { until } from '../../support/until.js';
 
 const MAIN = path.resolve(import.meta.dirname, '..', '..', '..', 'gateway', 'main.js');
 const READY_WITHIN_MS = 30_000;
-
-/** Waits for `look` to give something, for at most `withinMs`. */
-export async function until<T>(
-  what: string,
-  look: () => Promise<T | undefined>,
-  withinMs = 10_000,
-): Promise<T> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${withinMs} ms`);
-    await sleep(20);
-  }
-}
 
 /** A data folder with its stores and bus, as the platform has them open. */
 export class DataFolder {
@@ -156,7 +142,7 @@ export class GatewayProcess {
 
   /** Waits until the catalog is loaded, too. */
   async ready(): Promise<this> {
-    await until('readyz', async () => ((await this.get('/readyz')).status === 200 ? true : undefined));
+    await until('readyz', async () => (await this.get('/readyz')).status === 200);
     return this;
   }
 

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { RequestInit } from 'undici';
 import { Log } from '../../../events/embedded/log.js';
-import { DataFolder, GatewayProcess, until } from './gateway-process.js';
+import { until } from '../../support/until.js';
+import { DataFolder, GatewayProcess } from './gateway-process.js';
 
 const data = new DataFolder();
 let gateway: GatewayProcess;
@@ -231,6 +232,6 @@ test('a message that breaks its schema is put aside and counted, and what follow
   await until('the crowd after it, and the count', async () => {
     const active = await gateway.metric('quanren_gateway_catalog_crowds{status="active"}');
     const aside = await gateway.metric('quanren_gateway_stream_dead_letters_total{topic="crowd-rules"}');
-    return active === 3 && aside === 1 ? true : undefined;
+    return active === 3 && aside === 1;
   });
 });

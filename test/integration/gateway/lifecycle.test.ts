@@ -9,7 +9,8 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RequestInit, WebSocket } from 'undici';
 import { createApiKey } from '../../../auth/api-keys.js';
-import { DataFolder, GatewayProcess, until } from './gateway-process.js';
+import { until } from '../../support/until.js';
+import { DataFolder, GatewayProcess } from './gateway-process.js';
 
 const data = new DataFolder();
 const gateways: GatewayProcess[] = [];
@@ -112,9 +113,7 @@ for (const { name, expression, signal, reason } of FAULTS) {
     );
     assert.ok(answered > 0, `${answered} answered, ${lost} lost`);
     assert.ok(Date.now() - faultAt < 15_000);
-    await until('all three serve', async () =>
-      (await gateway.metric('quanren_gateway_workers')) === 3 ? true : undefined,
-    );
+    await until('all three serve', async () => (await gateway.metric('quanren_gateway_workers')) === 3);
     assert.equal(await gateway.metric(`quanren_gateway_worker_restarts_total{reason="${reason}"}`), 1);
     // The new one knows the catalog and the stream.
     for (let i = 0; i < 20; i++) {

@@ -8,7 +8,8 @@ import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataFolder, GatewayProcess, until } from './gateway-process.js';
+import { until } from '../../support/until.js';
+import { DataFolder, GatewayProcess } from './gateway-process.js';
 import { mutatedRequest } from './mutated-requests.js';
 
 const SEED = 20_261_123;
@@ -120,9 +121,7 @@ for (const transport of ['auto', 'node-http']) {
     for (const status of ['200', '400', '404', '405'])
       assert.ok((statuses.get(status) ?? 0) > REQUESTS / 1_000, said.join());
     assert.doesNotMatch(gateway.output, /could not be handled/);
-    await until('every connection is closed', async () =>
-      openFiles(worker) <= filesBefore + 1 ? true : undefined,
-    );
+    await until('every connection is closed', async () => openFiles(worker) <= filesBefore + 1);
     await sleep(600);
     assert.equal(await gateway.metric('quanren_gateway_requests_in_flight{worker="0"}'), 0);
     for (let i = 0; i < 3; i++)

@@ -11,7 +11,7 @@ import { locateRedis } from '../../../gateway/cache/redis/redis-location.js';
 import { openRedisSharedCache } from '../../../gateway/cache/redis/redis-shared-cache.js';
 import type { SharedCache } from '../../../gateway/cache/shared-cache.js';
 import { startTestEngine, type TestEngine } from '../../support/engines.js';
-import { until } from './gateway-process.js';
+import { until } from '../../support/until.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'quanren-sentinel-'));
 let master: TestEngine;
@@ -27,7 +27,7 @@ before(async () => {
   const admin = new Redis(Number(portOf(replica)));
   await admin.replicaof('127.0.0.1', portOf(master));
   await until('the replica follows', async () =>
-    String(await admin.info('replication')).includes('master_link_status:up') ? true : undefined,
+    String(await admin.info('replication')).includes('master_link_status:up'),
   );
   admin.disconnect();
   sentinelPort = await findFreePort();
@@ -82,7 +82,7 @@ test('the master is found, dies, and its successor is another server', { timeout
       const asked = new Redis(sentinelPort);
       const known = await asked.call('sentinel', 'replicas', 'main');
       asked.disconnect();
-      return Array.isArray(known) && known.length === 1 ? true : undefined;
+      return Array.isArray(known) && known.length === 1;
     },
     30_000,
   );

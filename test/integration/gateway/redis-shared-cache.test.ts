@@ -14,7 +14,7 @@ import {
 } from '../../../gateway/cache/shared-cache.contract.js';
 import type { SharedCache, Trust } from '../../../gateway/cache/shared-cache.js';
 import { startTestEngine, type TestEngine } from '../../support/engines.js';
-import { until } from './gateway-process.js';
+import { until } from '../../support/until.js';
 
 /** On an idle machine a call takes a millisecond; this one may be busy. */
 const TIMEOUT_MS = 1_000;
@@ -148,7 +148,7 @@ async function createClusterPlace(): Promise<SharedCachePlace & { nodes: readonl
       'the cluster is up',
       async () => {
         const info = String(await admin.cluster('INFO'));
-        return /cluster_slots_assigned:16384/.test(info) && /cluster_state:ok/.test(info) ? true : undefined;
+        return /cluster_slots_assigned:16384/.test(info) && /cluster_state:ok/.test(info);
       },
       20_000,
     );

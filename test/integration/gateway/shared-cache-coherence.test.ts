@@ -11,7 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { CLOCK_SKEW_MS } from '../../../gateway/stream/shared-cache-gate.js';
 import { startTestEngine, type TestEngine } from '../../support/engines.js';
-import { DataFolder, GatewayProcess, until } from './gateway-process.js';
+import { until } from '../../support/until.js';
+import { DataFolder, GatewayProcess } from './gateway-process.js';
 
 const USERS = Array.from({ length: 120 }, (_, i) => `u${i}`);
 const STALE_AFTER_MS = 1_000;
@@ -151,8 +152,7 @@ describe('gateways that share a Redis', { timeout: 240_000 }, () => {
   const bothUse = () =>
     until(
       'both gateways use the shared cache',
-      async () =>
-        (await metric('quanren_gateway_shared_cache_state{state="open"}')) === 2 ? true : undefined,
+      async () => (await metric('quanren_gateway_shared_cache_state{state="open"}')) === 2,
       20_000,
     );
 

@@ -9,7 +9,8 @@ import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { EventBus } from '../../../events/event-bus.js';
 import { type Gateway, startGateway } from '../../../gateway/start-gateway.js';
 import type { WorkerOptions } from '../../../gateway/supervision/protocol.js';
-import { DataFolder, until } from './gateway-process.js';
+import { until } from '../../support/until.js';
+import { DataFolder } from './gateway-process.js';
 
 const data = new DataFolder();
 const gateways: Gateway[] = [];
@@ -82,7 +83,7 @@ test('with every back end away a gateway starts, answers for whom it knew, and s
   await data.change('u1', 'vip', 'enter');
   data.startBeats();
   const { gateway, ask } = await start(data.bus, embedded);
-  await until('fresh', async () => ((await ask('u1')).status === 'fresh' ? true : undefined));
+  await until('fresh', async () => (await ask('u1')).status === 'fresh');
   assert.deepEqual((await ask('u1')).userCrowds, ['vip']);
   assert.deepEqual((await ask('nobody')).userCrowds, []);
   await data.stopBeats();
@@ -91,7 +92,7 @@ test('with every back end away a gateway starts, answers for whom it knew, and s
   gateways.pop();
 
   const again = await start(deadBus, await awayHBase());
-  await until('stale', async () => ((await again.ask('u1')).status === 'stale' ? true : undefined));
+  await until('stale', async () => (await again.ask('u1')).status === 'stale');
   const known = await again.ask('u1');
   assert.deepEqual(known.userCrowds, ['vip']);
   const asOfMs = Date.parse(String(known.asOf));
@@ -111,6 +112,6 @@ test('what changed while no gateway ran is known once the stream is followed aga
   await data.change('u1', 'vip', 'leave');
   data.startBeats();
   const { ask } = await start(data.bus, embedded);
-  await until('fresh', async () => ((await ask('u1')).status === 'fresh' ? true : undefined));
+  await until('fresh', async () => (await ask('u1')).status === 'fresh');
   assert.deepEqual((await ask('u1')).userCrowds, []);
 });

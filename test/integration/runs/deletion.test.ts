@@ -23,7 +23,8 @@ import {
   storeMembers,
   tableMembers,
 } from '../../support/run-platform.js';
-import { GatewayProcess, until } from '../gateway/gateway-process.js';
+import { until } from '../../support/until.js';
+import { GatewayProcess } from '../gateway/gateway-process.js';
 
 const NEWER = '2026-01-31';
 const OLDER = '2026-01-30';
@@ -295,7 +296,7 @@ test('from the deletion on no gateway names the crowd: not before it is emptied,
         );
       const become = (userCrowds: string[], single: object) =>
         until(`${userCrowds.join()} ${JSON.stringify(single)}`, async () =>
-          all(await answers(), userCrowds, single) ? true : undefined,
+          all(await answers(), userCrowds, single),
         );
       await become(['doomed', 'kept'], { isMatch: true });
 
@@ -318,7 +319,7 @@ test('from the deletion on no gateway names the crowd: not before it is emptied,
           ),
           JSON.stringify(given),
         );
-        return all(given, ['kept'], { isMatch: false, reason: 'not_member' }) ? true : undefined;
+        return all(given, ['kept'], { isMatch: false, reason: 'not_member' });
       });
       assert.deepEqual(platform.errors, []);
     } finally {
