@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import type { Memberships } from '../../stores/membership-store.js';
+import { Random } from '../../test/differential/random.js';
 import { PromptConnection, SimulatedServer } from '../../test/model/simulated-redis.js';
 import { CrowdSets } from '../cache/crowd-sets.js';
 import { Generations, slotOf } from '../cache/generations.js';
@@ -17,17 +18,6 @@ import { CrowdCatalog } from '../match/crowd-catalog.js';
 import { ImmediateReader } from './immediate-reader.js';
 import { MembershipReader, type MembershipSource, type ReadOutcome } from './membership-reader.js';
 import { SharedLevel } from './shared-level.js';
-
-/** mulberry32 */
-function createRandom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -92,7 +82,7 @@ function makeWorld(
 async function runSchedule(
   seed: number,
 ): Promise<Record<'fills' | 'drops' | 'coalesced' | 'immediate', number>> {
-  const random = createRandom(seed);
+  const random = new Random(seed);
   const uids = ['u1', 'u2'];
   const stored = new Map<string, string[]>(uids.map((uid) => [uid, []]));
   /** Every value the store has had, with the step when it came. */
@@ -127,8 +117,8 @@ async function runSchedule(
   const toldAt = new Map(uids.map((uid) => [uid, 0]));
 
   const change = () => {
-    const uid = uids[random(uids.length)] as string;
-    stored.set(uid, [[], ['a'], ['b'], ['a', 'b']][random(4)] as string[]);
+    const uid = random.pick(uids);
+    stored.set(uid, random.pick([[], ['a'], ['b'], ['a', 'b']]));
     history.push({ uid, codes: (stored.get(uid) ?? []).join(), step });
     untold.push(uid);
   };
@@ -155,7 +145,7 @@ async function runSchedule(
     diskWaits: () => 0,
   });
   const askAtOnce = () => {
-    const uid = uids[random(uids.length)] as string;
+    const uid = random.pick(uids);
     const bytes = Buffer.from(uid);
     const set = immediate.read(uid, hashUid(uid), bytes, 0, bytes.length, 0);
     const answer = set && [...set.codes].join();
@@ -163,7 +153,7 @@ async function runSchedule(
       wrong.push(`seed ${seed}: ${uid} was answered '${answer}' at once`);
   };
   const ask = () => {
-    const uid = uids[random(uids.length)] as string;
+    const uid = random.pick(uids);
     const askedAt = step;
     const told = !untold.includes(uid);
     reader.read(uid, Buffer.from(uid), hashUid(uid), (outcome: ReadOutcome) => {
@@ -177,12 +167,12 @@ async function runSchedule(
   };
 
   for (step = 1; step <= 60; step++) {
-    const kind = random(14);
+    const kind = random.int(14);
     if (kind <= 1) change();
     else if (kind <= 3) tell();
     else if (kind <= 5) ask();
     else if (kind === 6) askAtOnce();
-    else choices.splice(random(choices.length), 1)[0]?.();
+    else choices.splice(random.int(choices.length), 1)[0]?.();
     await settle();
     assert.deepEqual(wrong, []);
     for (const uid of uids) {

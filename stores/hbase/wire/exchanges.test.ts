@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Random } from '../../../test/differential/random.js';
 import { regionsOf } from '../locate/meta-table.js';
 import { bytesOf, EMPTY, utf8Bytes } from './byte-string.js';
 import { CellBlockReader } from './cell-block.js';
@@ -189,30 +190,20 @@ describe('requests to HBase', () => {
   });
 });
 
-/** xorshift32: whole numbers below a bound, from a seed. */
-function randomBelow(seed: number): (bound: number) => number {
-  let state = seed | 1;
-  return (bound) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % bound;
-  };
-}
-
 /** What networks and broken servers do to a frame, one to four times. */
-function damage(frame: Buffer, below: (bound: number) => number): Buffer {
+function damage(frame: Buffer, random: Random): Buffer {
   let damaged = Buffer.from(frame);
-  for (let times = 1 + below(4); times > 0; times -= 1) {
-    const at = below(damaged.length + 1);
-    const kind = below(6);
+  for (let times = 1 + random.int(4); times > 0; times -= 1) {
+    const at = random.int(damaged.length + 1);
+    const kind = random.int(6);
     if (kind === 0) damaged = damaged.subarray(0, at);
-    else if (kind === 1) damaged = Buffer.concat([damaged.subarray(0, at), damaged.subarray(below(at + 1))]);
-    else if (kind === 2) damaged = Buffer.concat([damaged, Buffer.alloc(below(20), below(256))]);
+    else if (kind === 1)
+      damaged = Buffer.concat([damaged.subarray(0, at), damaged.subarray(random.int(at + 1))]);
+    else if (kind === 2) damaged = Buffer.concat([damaged, Buffer.alloc(random.int(20), random.int(256))]);
     else if (at < damaged.length) {
-      if (kind === 3) damaged[at] = (damaged[at] ?? 0) ^ (1 << below(8));
-      else if (kind === 4) damaged[at] = below(256);
-      else damaged.fill(255, at, Math.min(damaged.length, at + 1 + below(9)));
+      if (kind === 3) damaged[at] = (damaged[at] ?? 0) ^ (1 << random.int(8));
+      else if (kind === 4) damaged[at] = random.int(256);
+      else damaged.fill(255, at, Math.min(damaged.length, at + 1 + random.int(9)));
     }
   }
   return damaged;
@@ -233,12 +224,12 @@ describe('answers that are damaged', () => {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 
   it(`${count} of them, seed ${seed}: are read or are a WireError, and never hold more than they could`, () => {
-    const below = randomBelow(seed);
+    const random = new Random(seed);
     let refused = 0;
     let slowestMs = 0;
     for (let i = 0; i < count; i += 1) {
-      const name = NAMES[below(NAMES.length)] ?? 'scan';
-      const frame = damage(FRAMES.get(name) ?? Buffer.alloc(0), below);
+      const name = random.pick(NAMES);
+      const frame = damage(FRAMES.get(name) ?? Buffer.alloc(0), random);
       const startedMs = performance.now();
       try {
         const { answer } = decode(frame, READERS[name]);

@@ -14,6 +14,7 @@ import { HBaseAdmin } from '../../../stores/hbase/admin/hbase-admin.js';
 import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
 import { tableSchema } from '../../../stores/hbase/tables.js';
 import { type ByteString, EMPTY, utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
+import { Random } from '../../differential/random.js';
 import { startTestHBase, type TestHBase } from '../../support/hbase.js';
 import { runJavaPeer } from '../../support/hbase-java-peer.js';
 
@@ -31,16 +32,6 @@ type Seen = readonly (readonly [string, number, string])[];
 interface Column {
   put: { readonly timestampMs: number; readonly value: string } | undefined;
   deletedUpToMs: number;
-}
-
-function randomBelow(seed: number): (bound: number) => number {
-  let state = seed | 1;
-  return (bound) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % bound;
-  };
 }
 
 describe('the HBase client and its oracle', () => {
@@ -111,16 +102,16 @@ describe('the HBase client and its oracle', () => {
     let done = 0;
     let maintenance = Promise.resolve();
     const lane = async (number: number) => {
-      const below = randomBelow(seed + number * 7_919);
+      const random = new Random(seed + number * 7_919);
       for (let i = 0; i < operations / LANES; i += 1) {
-        const index = number * ROWS_PER_LANE + below(ROWS_PER_LANE);
+        const index = number * ROWS_PER_LANE + random.int(ROWS_PER_LANE);
         const row = utf8Bytes(`${index % 10}_user${index}`);
-        const qualifier = QUALIFIERS[below(QUALIFIERS.length)] ?? CF;
+        const qualifier = random.pick(QUALIFIERS);
         // Few times, so that ties and older changes are common; a time decides a value, as ties of values would not.
-        const timestampMs = T + below(50);
+        const timestampMs = T + random.int(50);
         const value = utf8Bytes(`v${timestampMs % 1_000}`.repeat(1 + (timestampMs % 7)));
-        const isByUs = below(2) === 0;
-        const kind = below(4);
+        const isByUs = random.int(2) === 0;
+        const kind = random.int(4);
         const known = column(row, qualifier);
         if (kind === 0) {
           const cells = [{ family: CF, qualifier, timestampMs }];
