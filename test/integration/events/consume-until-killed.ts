@@ -1,7 +1,7 @@
-/** Consumes the bus in the folder argument for the group `g`, and reports each message when it is handled. */
-import { openEmbeddedEventBus } from '../../../events/embedded/embedded-event-bus.js';
+/** Consumes a bus for the group `g`, and reports each message once it is handled. The argument is `EventBusOptions` as JSON. */
+import { type EventBusOptions, openEventBus } from '../../../events/open-event-bus.js';
 
-const bus = openEmbeddedEventBus(process.argv[2] ?? '');
+const bus = await openEventBus(JSON.parse(process.argv[2] ?? '') as EventBusOptions);
 await bus.subscribe({
   topics: ['tag-changes'],
   group: 'g',

@@ -44,7 +44,9 @@ describe('the embedded bus, shared by processes', () => {
   });
 
   it('takes over from a consumer that was killed, and skips nothing', async () => {
-    const child = startChild(import.meta.url, './consume-until-killed.js', [folder]);
+    const child = startChild(import.meta.url, './consume-until-killed.js', [
+      JSON.stringify({ kafka: null, folder }),
+    ]);
     const uids = Array.from({ length: 2_000 }, (_, i) => `u${i}`);
     const mine = new Set<string>();
     const publish = async (part: readonly string[]) => {

@@ -198,9 +198,9 @@ describe('the bus over a broker that is away for a while', () => {
   });
 
   it('shares a group with a process, and takes over when that is killed', async () => {
-    const { brokers, prefix } = place.connection;
     await bus.publish('tag-changes', [change('first', 'x')]);
-    const child = startChild(import.meta.url, './consume-kafka-until-killed.js', [brokers[0] ?? '', prefix]);
+    const options = JSON.stringify({ kafka: place.connection, folder: '' });
+    const child = startChild(import.meta.url, './consume-until-killed.js', [options]);
     await child.reported(1);
     const mine = new Set<string>();
     await bus.subscribe({
