@@ -1,5 +1,5 @@
 /** Runs the gateway as its parent does, for tests: a child process over a data folder of its own. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -160,6 +160,12 @@ export class GatewayProcess {
     const text = await (await fetch(`http://127.0.0.1:${this.metricsPort}/metrics`)).text();
     const line = text.split('\n').find((each) => each.startsWith(`${series} `));
     return line === undefined ? Number.NaN : Number(line.slice(series.length + 1));
+  }
+
+  /** The pids of its workers. */
+  workers(): number[] {
+    const pids = execFileSync('ps', ['-o', 'pid=', '--ppid', String(this.child.pid)], { encoding: 'utf8' });
+    return pids.trim().split(/\s+/).map(Number);
   }
 
   async stop(): Promise<void> {

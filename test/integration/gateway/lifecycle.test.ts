@@ -1,6 +1,5 @@
 /** Workers that die are replaced while the others serve; the gateway starts, refuses to start, and stops as it should. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -29,11 +28,6 @@ async function start(environment: Record<string, string> = {}): Promise<GatewayP
   const gateway = await (await GatewayProcess.start(data, environment)).ready();
   gateways.push(gateway);
   return gateway;
-}
-
-function workersOf(gateway: GatewayProcess): number[] {
-  const pids = execFileSync('ps', ['-o', 'pid=', '--ppid', String(gateway.child.pid)], { encoding: 'utf8' });
-  return pids.trim().split(/\s+/).map(Number);
 }
 
 /** Runs an expression inside a worker, through the inspector that SIGUSR1 opens. */
@@ -78,7 +72,7 @@ for (const { name, expression, signal, reason } of FAULTS) {
       QUANREN_GATEWAY_WORKER_HEAP_MIB: '64',
       NODE_OPTIONS: '--inspect-port=0',
     });
-    const before = workersOf(gateway);
+    const before = gateway.workers();
     assert.equal(before.length, 3);
     const [victim = 0] = before;
     const faultAt = Date.now();
@@ -101,7 +95,7 @@ for (const { name, expression, signal, reason } of FAULTS) {
           if (error instanceof assert.AssertionError) throw error;
           lost += 1;
         }
-        const now = workersOf(gateway);
+        const now = gateway.workers();
         return !now.includes(victim) && now.length === 3 ? now : undefined;
       },
       20_000,
@@ -159,7 +153,7 @@ function createSlowPost(url: string): () => Promise<string> {
 
 test('workers end with a main process that is killed, and the port is free again', async () => {
   const gateway = await start();
-  const workers = workersOf(gateway);
+  const workers = gateway.workers();
   assert.equal(workers.length, 2);
   gateway.child.kill('SIGKILL');
   await once(gateway.child, 'exit');
@@ -243,7 +237,7 @@ test('through node:http it serves the same, with one worker, and says so', async
       userCrowds: ['vip'],
       status: 'fresh',
     });
-  assert.equal(workersOf(gateway).length, 1);
+  assert.equal(gateway.workers().length, 1);
   assert.match(gateway.output, /node:http/);
   await gateway.stop();
   assert.equal(gateway.child.exitCode, 0);

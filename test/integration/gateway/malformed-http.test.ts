@@ -86,11 +86,6 @@ async function attack(port: number, from: number, to: number, statuses: Map<stri
   await Promise.all(Array.from({ length: AT_ONCE }, attackOn));
 }
 
-function workersOf(gateway: GatewayProcess): number[] {
-  const pids = execFileSync('ps', ['-o', 'pid=', '--ppid', String(gateway.child.pid)], { encoding: 'utf8' });
-  return pids.trim().split(/\s+/).map(Number);
-}
-
 const residentMib = (pid: number) =>
   Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1_024;
 const openFiles = (pid: number) => (process.platform === 'linux' ? readdirSync(`/proc/${pid}/fd`).length : 0);
@@ -104,7 +99,7 @@ for (const transport of ['auto', 'node-http']) {
     gateways.push(gateway);
     await gateway.ready();
     const port = Number(new URL(gateway.url).port);
-    const workers = workersOf(gateway);
+    const workers = gateway.workers();
     const [worker = 0] = workers;
     const statuses = new Map<string, number>();
     const filesBefore = openFiles(worker);
@@ -115,7 +110,7 @@ for (const transport of ['auto', 'node-http']) {
     const said = [...statuses].sort().map(([status, count]) => `${status}: ${count}`);
     t.diagnostic(`${said.join(', ')}; resident ${Math.round(beforeMib)} → ${Math.round(afterMib)} MiB`);
 
-    assert.deepEqual(workersOf(gateway), workers, 'no worker died');
+    assert.deepEqual(gateway.workers(), workers, 'no worker died');
     assert.ok(afterMib - beforeMib < MAX_GROWTH_MIB, `${beforeMib} → ${afterMib} MiB`);
     // Mutations must not be so wild that nothing gets past the parser, nor so tame that nothing is refused.
     for (const status of ['200', '400', '404', '405'])
