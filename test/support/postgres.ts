@@ -38,6 +38,20 @@ export async function findFreePort(): Promise<number> {
   return address.port;
 }
 
+/** The rows of one statement, over a connection of its own; of several statements, nothing. */
+export async function query(
+  connection: PostgresConnection,
+  text: string,
+): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(connection);
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
 /** The server is not durable (fsync off): what tests durability starts its own. Takes about a second. */
 export async function startTestPostgres(): Promise<TestPostgres> {
   const folder = mkdtempSync(path.join(tmpdir(), 'quanren-postgres-'));
@@ -57,15 +71,8 @@ export async function startTestPostgres(): Promise<TestPostgres> {
     createDatabase: async () => {
       databases += 1;
       const database = `test_${databases}`;
-      const client = new pg.Client(server.connection);
-      await client.connect();
-      try {
-        await client.query(
-          `CREATE DATABASE ${pg.escapeIdentifier(database)} OWNER ${pg.escapeIdentifier(owner.user)}`,
-        );
-      } finally {
-        await client.end();
-      }
+      const [name, role] = [database, owner.user].map(pg.escapeIdentifier);
+      await query(server.connection, `CREATE DATABASE ${name} OWNER ${role}`);
       return { ...server.connection, database };
     },
     connectionsTo: (database) => ({ owner: { ...owner, database }, app: { ...app, database } }),

@@ -20,23 +20,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type PostgresConnection, startEmbeddedPostgres } from '../../../catalog/embedded-postgres.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
-import { findFreePort } from '../../support/postgres.js';
+import { findFreePort, query } from '../../support/postgres.js';
 import { until } from '../../support/until.js';
 
 const WITHIN_MS = 20_000;
 
 const base = mkdtempSync(path.join(tmpdir(), 'quanren-embedded-'));
 after(() => rmSync(base, { recursive: true, force: true }));
-
-async function query(connection: PostgresConnection, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(connection);
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(text)).rows;
-  } finally {
-    await client.end();
-  }
-}
 
 /** Gone, or a zombie that its adoptive parent has not reaped yet. */
 function hasEnded(pid: number): boolean {

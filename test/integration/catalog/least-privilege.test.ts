@@ -4,34 +4,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import pg from 'pg';
 import { APP_RIGHTS } from '../../../catalog/app-rights.js';
 import { openCatalog } from '../../../catalog/catalog.js';
-import {
-  connectionsToEmbeddedPostgres,
-  type PostgresConnection,
-  startEmbeddedPostgres,
-} from '../../../catalog/embedded-postgres.js';
+import { connectionsToEmbeddedPostgres, startEmbeddedPostgres } from '../../../catalog/embedded-postgres.js';
 import { APP_ROLE } from '../../../catalog/embedded-roles.js';
 import { migrate, prepareSchema } from '../../../catalog/migrate.js';
 import { createTestCatalog, TEST_ZONE, tagDefinition } from '../../support/catalog.js';
-import { findFreePort, startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { findFreePort, query, startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 
 let server: TestPostgres;
 before(async () => {
   server = await startTestPostgres();
 });
 after(() => server.stop());
-
-async function query(connection: PostgresConnection, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(connection);
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(text)).rows;
-  } finally {
-    await client.end();
-  }
-}
 
 const INSUFFICIENT_PRIVILEGE = { code: '42501' };
 

@@ -5,10 +5,9 @@ import { after, before, test } from 'node:test';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { openCatalog } from '../../../catalog/catalog.js';
-import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
 import { APP_ROLE } from '../../../catalog/embedded-roles.js';
 import { migrate } from '../../../catalog/migrate.js';
-import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { query, startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 
 const ZONE = 'Asia/Shanghai';
 let server: TestPostgres;
@@ -16,16 +15,6 @@ before(async () => {
   server = await startTestPostgres();
 });
 after(() => server.stop());
-
-async function query(connection: PostgresConnection, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(connection);
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(text)).rows;
-  } finally {
-    await client.end();
-  }
-}
 
 test('two migrators at once: one runs each migration, the other waits and finds nothing to do', async () => {
   const files = readdirSync(path.resolve('catalog', 'migrations'));

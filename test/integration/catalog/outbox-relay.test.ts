@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
-import pg from 'pg';
 import type { Catalog } from '../../../catalog/catalog.js';
 import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
 import { type OutboxRelay, startOutboxRelay } from '../../../catalog/outbox-relay.js';
@@ -19,7 +18,7 @@ import {
   TEST_ZONE,
   tagDefinition,
 } from '../../support/catalog.js';
-import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { query, startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 import { until } from '../../support/until.js';
 
 const WITHIN_MS = 15_000;
@@ -80,25 +79,16 @@ async function save(crowdCode: string, version: number): Promise<void> {
   });
 }
 
-async function execute(text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(superuser);
-  await client.connect();
-  try {
-    return (await client.query<Record<string, unknown>>(text)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
 /** Ends the connections of all relays, on the server's side. */
 async function cutRelaysOff(): Promise<void> {
-  await execute(
+  await query(
+    superuser,
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ~ 'outbox|pg_try_advisory_lock'`,
   );
 }
 
-const isEmpty = async () => (await execute('SELECT count(*)::int AS n FROM outbox'))[0]?.n === 0;
+const isEmpty = async () => (await query(superuser, 'SELECT count(*)::int AS n FROM outbox'))[0]?.n === 0;
 
 test('a change reaches the bus without polling, in order per key, and leaves the outbox empty', async () => {
   await save('early', 1);

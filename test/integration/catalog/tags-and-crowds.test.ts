@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import pg from 'pg';
 import type { Catalog } from '../../../catalog/catalog.js';
 import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
 import type { ErrorCode } from '../../../errors/error-codes.js';
@@ -13,7 +12,7 @@ import {
   TEST_ZONE,
   tagDefinition,
 } from '../../support/catalog.js';
-import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { query, startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 
 let server: TestPostgres;
 let catalog: Catalog;
@@ -44,16 +43,8 @@ const create = (crowdCode: string, rule: unknown) =>
   catalog.crowds.save(crowdCode, crowdDefinition(rule), { principal: 'ann', expected: 'absent' });
 
 async function outbox(): Promise<unknown[]> {
-  const client = new pg.Client(connection);
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ key: string; payload: string | null }>(
-      'SELECT key, payload FROM outbox ORDER BY message_id',
-    );
-    return rows.map(({ key, payload }) => [key, payload === null ? null : JSON.parse(payload)]);
-  } finally {
-    await client.end();
-  }
+  const rows = await query(connection, 'SELECT key, payload FROM outbox ORDER BY message_id');
+  return rows.map(({ key, payload }) => [key, payload === null ? null : JSON.parse(String(payload))]);
 }
 
 test('a tag is created, changed, kept as it is, and deleted; each change is in the audit', async () => {

@@ -4,11 +4,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import pg from 'pg';
 import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
 import { startPlatformStack } from '../../../cli/platform-stack.js';
 import { loadSettings } from '../../../config/settings.js';
-import { findFreePort, startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { findFreePort, query, startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 
 let server: TestPostgres;
 let folder: string;
@@ -52,14 +51,8 @@ async function startOnce(urls: Readonly<Record<string, string>>): Promise<string
 async function setUpAsDocumented(): Promise<void> {
   const page = readFileSync(path.resolve('docs', 'operations.md'), 'utf8');
   const [, sql = ''] = /```sql\n(CREATE ROLE[^`]+)```/.exec(page) ?? [];
-  const client = new pg.Client(server.connection);
-  await client.connect();
-  try {
-    for (const statement of sql.split(';\n').filter(Boolean))
-      await client.query(statement.replaceAll('quanren', 'own'));
-  } finally {
-    await client.end();
-  }
+  for (const statement of sql.split(';\n').filter(Boolean))
+    await query(server.connection, statement.replaceAll('quanren', 'own'));
 }
 
 test('needs the owner for its migrations only, and starts no Postgres', async () => {
