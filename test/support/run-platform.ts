@@ -1,4 +1,6 @@
 /** What crowd runs need, all of it real, on a folder and a database; and what they leave behind, for comparison. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Catalog, openCatalog } from '../../catalog/catalog.js';
 import type { PostgresConnection } from '../../catalog/embedded-postgres.js';
@@ -14,7 +16,8 @@ import { Warehouse } from '../../platform/warehouse/warehouse.js';
 import { evaluateRule, parseDate, RuleChecker } from '../../rules/index.js';
 import { openEmbeddedMembershipStore } from '../../stores/embedded/embedded-membership-store.js';
 import type { MembershipStore } from '../../stores/membership-store.js';
-import { TEST_ZONE } from './catalog.js';
+import { createCatalogDatabase, TEST_ZONE } from './catalog.js';
+import { startTestPostgres, type TestPostgres } from './postgres.js';
 
 export interface RunPlatform {
   readonly catalog: Catalog;
@@ -26,10 +29,15 @@ export interface RunPlatform {
   close(): Promise<void>;
 }
 
-export interface RunPlatformOptions {
+/** What the data of a platform are. */
+export interface Place {
   /** Laid out as the platform's data folder. */
   readonly folder: string;
+  /** To a database with the newest schema. */
   readonly connection: PostgresConnection;
+}
+
+export interface RunPlatformOptions extends Place {
   /** Of DuckDB; default 1 GB. */
   readonly memoryLimitBytes?: number;
   readonly now?: () => number;
@@ -38,7 +46,6 @@ export interface RunPlatformOptions {
   readonly beforePublish?: () => void;
 }
 
-/** The database is migrated already. */
 export async function openRunPlatform(options: RunPlatformOptions): Promise<RunPlatform> {
   const { folder, connection, memoryLimitBytes = 1e9, now = Date.now, onStep = () => undefined } = options;
   const catalog = openCatalog({ connection, zone: TEST_ZONE });
@@ -72,6 +79,48 @@ export async function openRunPlatform(options: RunPlatformOptions): Promise<RunP
       await catalog.close();
     },
   };
+}
+
+/** A Postgres and a folder, where the platforms of a test file have their places. */
+export class RunPlaces {
+  readonly postgres: TestPostgres;
+  readonly root: string;
+  #count = 0;
+
+  private constructor(postgres: TestPostgres, root: string) {
+    this.postgres = postgres;
+    this.root = root;
+  }
+
+  static async open(): Promise<RunPlaces> {
+    return new RunPlaces(await startTestPostgres(), mkdtempSync(path.join(tmpdir(), 'quanren-runs-')));
+  }
+
+  /** A folder to be made, and a migrated database, that nobody has used. */
+  async create(): Promise<Place> {
+    this.#count += 1;
+    const connection = await createCatalogDatabase(this.postgres);
+    return { folder: path.join(this.root, String(this.#count)), connection };
+  }
+
+  /** A platform in a place of its own, open until `use` is done. */
+  async withPlatform(
+    options: Pick<RunPlatformOptions, 'now' | 'onStep'>,
+    use: (platform: RunPlatform, place: Place) => Promise<void>,
+  ): Promise<void> {
+    const place = await this.create();
+    const platform = await openRunPlatform({ ...place, ...options });
+    try {
+      await use(platform, place);
+    } finally {
+      await platform.close();
+    }
+  }
+
+  async remove(): Promise<void> {
+    await this.postgres.stop();
+    rmSync(this.root, { recursive: true, force: true });
+  }
 }
 
 /** The demo's tags, and its crowds or those of these codes. */

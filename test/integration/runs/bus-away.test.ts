@@ -1,15 +1,12 @@
 /** Runs while the bus takes nothing: what the store has is told later, and nobody vouches for caches until then. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { QuanrenError } from '../../../errors/quanren-error.js';
-import { createCatalogDatabase, crowdDefinition } from '../../support/catalog.js';
-import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { crowdDefinition } from '../../support/catalog.js';
 import {
   openRunPlatform,
+  RunPlaces,
   type RunPlatform,
   type RunPlatformOptions,
   readMembershipMessages,
@@ -20,23 +17,17 @@ import {
 const DT = '2026-01-31';
 const CROWD = 'grown';
 
-let postgres: TestPostgres;
-let root: string;
+let places: RunPlaces;
 let isAway: boolean;
 let place: RunPlatformOptions;
 before(async () => {
-  postgres = await startTestPostgres();
-  root = mkdtempSync(path.join(tmpdir(), 'quanren-away-'));
+  places = await RunPlaces.open();
 });
-after(async () => {
-  await postgres.stop();
-  rmSync(root, { recursive: true, force: true });
-});
+after(() => places.remove());
 beforeEach(async () => {
   isAway = true;
   place = {
-    folder: mkdtempSync(path.join(root, 'platform-')),
-    connection: await createCatalogDatabase(postgres),
+    ...(await places.create()),
     beforePublish: () => {
       if (isAway) throw new QuanrenError('unavailable', 'The bus is away.');
     },

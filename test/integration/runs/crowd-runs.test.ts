@@ -1,14 +1,5 @@
 import assert from 'node:assert/strict';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { TagDefinition } from '../../../catalog/types.js';
@@ -16,10 +7,10 @@ import { DEMO_CROWDS } from '../../../platform/demo/crowds.js';
 import { listMembershipFiles } from '../../../platform/runs/membership-file.js';
 import { RuleChecker } from '../../../rules/index.js';
 import { LATENESS_BOUND_MS } from '../../../stores/membership-store.js';
-import { createCatalogDatabase, crowdDefinition, inCrowd, tagDefinition } from '../../support/catalog.js';
-import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { crowdDefinition, inCrowd, tagDefinition } from '../../support/catalog.js';
 import {
   openRunPlatform,
+  RunPlaces,
   type RunPlatform,
   type RunPlatformOptions,
   readMembershipMessages,
@@ -30,34 +21,12 @@ import {
   tableMembers,
 } from '../../support/run-platform.js';
 
-let postgres: TestPostgres;
-let root: string;
-let count = 0;
+let places: RunPlaces;
 
 before(async () => {
-  postgres = await startTestPostgres();
-  root = mkdtempSync(path.join(tmpdir(), 'quanren-runs-'));
+  places = await RunPlaces.open();
 });
-after(async () => {
-  await postgres.stop();
-  rmSync(root, { recursive: true, force: true });
-});
-
-/** A platform on a folder and database of its own. */
-async function withPlatform(
-  options: Pick<RunPlatformOptions, 'now' | 'onStep'>,
-  use: (platform: RunPlatform, again: RunPlatformOptions) => Promise<void>,
-): Promise<void> {
-  count += 1;
-  const connection = await createCatalogDatabase(postgres);
-  const place = { folder: path.join(root, String(count)), connection };
-  const platform = await openRunPlatform({ ...place, ...options });
-  try {
-    await use(platform, place);
-  } finally {
-    await platform.close();
-  }
-}
+after(() => places.remove());
 
 const SIZES = {
   big_spenders_30d: 142,
@@ -71,7 +40,7 @@ const SIZES = {
 };
 
 test('the demo: the sizes that a count by hand gives, everywhere, and the reference evaluator’s members', () =>
-  withPlatform({}, async (platform) => {
+  places.withPlatform({}, async (platform) => {
     await registerDemo(platform);
     await platform.warehouse.loadPurchases('data/cdnow_master.txt', { fileName: 'cdnow_master.txt' });
     const runs = await runCrowds(platform, '1998-06-30');
@@ -133,7 +102,7 @@ async function changeRule(platform: RunPlatform, rule: unknown): Promise<void> {
 }
 
 test('a run for an older dt writes its table and touches neither store nor counts', () =>
-  withPlatform({}, async (platform) => {
+  places.withPlatform({}, async (platform) => {
     await prepare(platform);
     await runCrowds(platform, NEWER);
     const newer = await storeMembers(platform.store, 'grown');
@@ -156,7 +125,7 @@ test('a run for an older dt writes its table and touches neither store nor count
   }));
 
 test('the difference is told change by change', () =>
-  withPlatform({}, async (platform) => {
+  places.withPlatform({}, async (platform) => {
     await prepare(platform);
     await runCrowds(platform, NEWER);
     const before = new Set(await storeMembers(platform.store, 'grown'));
@@ -177,7 +146,7 @@ test('the difference is told change by change', () =>
   }));
 
 test('paused crowds are refused by name, and left out of a run of all', () =>
-  withPlatform({}, async (platform) => {
+  places.withPlatform({}, async (platform) => {
     await prepare(platform);
     await platform.catalog.crowds.setStatus('grown', 'paused', 'test');
     await assert.rejects(runCrowds(platform, NEWER, ['grown']), { code: 'conflict' });
@@ -221,7 +190,7 @@ const UNREADABLE: readonly [code: string, definition: Partial<TagDefinition>, re
 ];
 
 test('a crowd on a tag that the wide table cannot answer fails alone, with the reason', () =>
-  withPlatform({}, async (platform) => {
+  places.withPlatform({}, async (platform) => {
     await prepare(platform);
     const { catalog } = platform;
     const change = { principal: 'test', expected: 'absent' } as const;
@@ -272,7 +241,7 @@ test('a run that fails while it writes leaves nothing behind that the next run d
     failNext = false;
     throw new Error('a store that broke after it took the changes');
   };
-  await withPlatform({ onStep }, async (platform) => {
+  await places.withPlatform({ onStep }, async (platform) => {
     await prepare(platform);
     await runCrowds(platform, NEWER);
     failNext = true;
@@ -306,7 +275,7 @@ async function interrupt(
 }
 
 test('a repeat keeps its members and its rule version, whatever has changed since', () =>
-  withPlatform({}, async (platform, place) => {
+  places.withPlatform({}, async (platform, place) => {
     await prepare(platform);
     const members = (await referenceMembers(platform, NEWER, ['grown'])).get('grown');
     await interrupt(
@@ -330,7 +299,7 @@ test('a repeat keeps its members and its rule version, whatever has changed sinc
   }));
 
 test('a repeat after the lateness bound gets a change time that the store takes', () =>
-  withPlatform({}, async (platform, place) => {
+  places.withPlatform({}, async (platform, place) => {
     await prepare(platform);
     const longAgo = () => Date.now() - LATENESS_BOUND_MS - 1_000;
     await interrupt(
@@ -352,9 +321,9 @@ test('a repeat after the lateness bound gets a change time that the store takes'
   }));
 
 test('an export that fails does not lose the run, and says where and why', () =>
-  withPlatform({}, async (platform) => {
+  places.withPlatform({}, async (platform) => {
     await prepare(platform);
-    const file = path.join(root, 'a-file');
+    const file = path.join(places.root, 'a-file');
     writeFileSync(file, 'mine');
     const [run] = await runCrowds(platform, NEWER, ['grown'], { format: 'csv', folder: file });
     assert.equal(run?.status, 'committed');
@@ -365,7 +334,7 @@ test('an export that fails does not lose the run, and says where and why', () =>
     assert.deepEqual(platform.errors, []);
 
     // A link in the way of the unfinished file is not followed.
-    const folder = path.join(root, 'linked');
+    const folder = path.join(places.root, 'linked');
     mkdirSync(folder);
     symlinkSync(file, path.join(folder, `.grown_${NEWER}.csv.part`));
     const [again] = await runCrowds(platform, NEWER, ['grown'], { format: 'csv', folder });
@@ -375,9 +344,9 @@ test('an export that fails does not lose the run, and says where and why', () =>
   }));
 
 test('exports: whole files under their names, and nothing else', () =>
-  withPlatform({}, async (platform) => {
+  places.withPlatform({}, async (platform) => {
     await prepare(platform);
-    const folder = path.join(root, 'exports');
+    const folder = path.join(places.root, 'exports');
     await runCrowds(platform, NEWER, ['grown'], { format: 'parquet', folder });
     await runCrowds(platform, NEWER, ['grown'], { format: 'csv', folder });
     assert.deepEqual(readdirSync(folder).sort(), [`grown_${NEWER}.csv`, `grown_${NEWER}.parquet`]);

@@ -1,7 +1,6 @@
 /** A deleted crowd: its members leave the store, are told of, and are not in a new crowd of its code. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { startOutboxRelay } from '../../../catalog/outbox-relay.js';
@@ -10,12 +9,12 @@ import { startHeartbeat } from '../../../events/heartbeat.js';
 import type { TopicName } from '../../../events/topics.js';
 import { listMembershipFiles } from '../../../platform/runs/membership-file.js';
 import { LATENESS_BOUND_MS } from '../../../stores/membership-store.js';
-import { createCatalogDatabase, crowdDefinition, TEST_ZONE } from '../../support/catalog.js';
-import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { crowdDefinition, TEST_ZONE } from '../../support/catalog.js';
 import {
   openRunPlatform,
+  type Place,
+  RunPlaces,
   type RunPlatform,
-  type RunPlatformOptions,
   readMembershipMessages,
   referenceMembers,
   registerDemo,
@@ -33,30 +32,20 @@ const OLD_RULE = { tag_code: 'age', op: '>', value: 40 };
 const NEW_RULE = { tag_code: 'age', op: 'NOT BETWEEN', value: [41, 60] };
 const BY = { principal: 'test', expected: 1 };
 
-let postgres: TestPostgres;
-let root: string;
-let count = 0;
+let places: RunPlaces;
 
 before(async () => {
-  postgres = await startTestPostgres();
-  root = mkdtempSync(path.join(tmpdir(), 'quanren-deletion-'));
+  places = await RunPlaces.open();
 });
-after(async () => {
-  await postgres.stop();
-  rmSync(root, { recursive: true, force: true });
-});
+after(() => places.remove());
 
 /** A platform whose crowds `doomed` and `kept` have been computed over synthetic users. */
 async function withComputed(
   options: { readonly users?: number; readonly onStep?: (step: string) => void },
-  use: (platform: RunPlatform, place: RunPlatformOptions) => Promise<void>,
+  use: (platform: RunPlatform, place: Place) => Promise<void>,
 ): Promise<void> {
-  count += 1;
-  const connection = await createCatalogDatabase(postgres);
-  const place = { folder: path.join(root, String(count)), connection };
   const { users = 500, onStep = () => undefined } = options;
-  const platform = await openRunPlatform({ ...place, onStep });
-  try {
+  await places.withPlatform({ onStep }, async (platform, place) => {
     await registerDemo(platform, []);
     await platform.warehouse.generateUsers({ count: users, seed: 1, dt: OLDER });
     await platform.warehouse.generateUsers({ count: users, seed: 2, dt: NEWER });
@@ -65,9 +54,7 @@ async function withComputed(
     await runCrowds(platform, OLDER);
     await runCrowds(platform, NEWER);
     await use(platform, place);
-  } finally {
-    await platform.close();
-  }
+  });
 }
 
 async function save({ catalog }: RunPlatform, crowdCode: string, rule: unknown): Promise<number> {

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { listMembershipFiles } from '../../../platform/runs/membership-file.js';
-import { createCatalogDatabase, crowdDefinition } from '../../support/catalog.js';
-import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
+import { crowdDefinition } from '../../support/catalog.js';
 import {
   openRunPlatform,
+  type Place,
+  RunPlaces,
   readMembershipMessages,
   registerDemo,
   runCrowds,
   storeMembers,
 } from '../../support/run-platform.js';
-import { copyPlace, type Place, runChild } from './killing.js';
+import { copyPlace, runChild } from './killing.js';
 
 const DT = '1997-12-31';
 /** More than one batch of the store, and more than are told one by one. */
@@ -23,16 +23,14 @@ const OVER_40 = { tag_code: 'age', op: '>', value: 40 };
 const DELETIONS = ['many', 'few'];
 const TASK = { deletions: DELETIONS };
 
-let postgres: TestPostgres;
-let root: string;
+let places: RunPlaces;
 let template: Place;
 /** By crowd, before the deletions. */
 const members = new Map<string, readonly string[]>();
 
 before(async () => {
-  postgres = await startTestPostgres();
-  root = mkdtempSync(path.join(tmpdir(), 'quanren-kill-deletion-'));
-  template = { folder: path.join(root, 'template'), connection: await createCatalogDatabase(postgres) };
+  places = await RunPlaces.open();
+  template = await places.create();
   const platform = await openRunPlatform(template);
   await registerDemo(platform, []);
   await platform.warehouse.generateUsers({ count: USERS, seed: 1, dt: DT });
@@ -45,10 +43,7 @@ before(async () => {
     members.set(crowdCode, await storeMembers(platform.store, crowdCode));
   await platform.close();
 });
-after(async () => {
-  await postgres.stop();
-  rmSync(root, { recursive: true, force: true });
-});
+after(() => places.remove());
 
 /** What the deletions leave behind, without clocks and the order of messages; the codes can be used again. */
 async function stateOf(place: Place) {
@@ -91,7 +86,7 @@ async function stateOf(place: Place) {
 }
 
 test('deletions killed after any step, and executed again, end as undisturbed ones', async () => {
-  const undisturbed = await copyPlace(postgres, template, 'undisturbed');
+  const undisturbed = await copyPlace(places.postgres, template, 'undisturbed');
   const { steps, status, stderr } = runChild(undisturbed, TASK);
   assert.equal(status, 0, stderr);
   const end = ['table', 'commit', 'collect'];
@@ -121,7 +116,7 @@ test('deletions killed after any step, and executed again, end as undisturbed on
   assert.equal(files, 1, 'that which the crowd that is kept rests on');
 
   for (const [index, step] of steps.entries()) {
-    const killed = await copyPlace(postgres, template, `killed_${index + 1}`);
+    const killed = await copyPlace(places.postgres, template, `killed_${index + 1}`);
     const first = runChild(killed, TASK, index + 1);
     assert.equal(first.signal, 'SIGKILL', `step ${step}: ${first.stderr}`);
     assert.deepEqual(first.steps, steps.slice(0, index + 1));

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { listMembershipFiles } from '../../../platform/runs/membership-file.js';
-import { createCatalogDatabase } from '../../support/catalog.js';
-import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 import {
   openRunPlatform,
+  type Place,
+  RunPlaces,
   type RunPlatform,
   readMembershipMessages,
   referenceMembers,
@@ -16,7 +15,7 @@ import {
   storeMembers,
   tableMembers,
 } from '../../support/run-platform.js';
-import { copyPlace, type Place, runChild } from './killing.js';
+import { copyPlace, runChild } from './killing.js';
 
 const FIRST_DT = '1997-12-30';
 const SECOND_DT = '1997-12-31';
@@ -26,15 +25,13 @@ const CROWDS = ['premium_users', 'recent_buyers', 'lapsed_premium_users', 'regul
 /** All of whom may change without a refresh taking the place of the single messages. */
 const USERS = 9_000;
 
-let postgres: TestPostgres;
-let root: string;
+let places: RunPlaces;
 let template: Place;
 
 /** A platform that has run once; each kill begins from a copy of it. */
 before(async () => {
-  postgres = await startTestPostgres();
-  root = mkdtempSync(path.join(tmpdir(), 'quanren-kill-'));
-  template = { folder: path.join(root, 'template'), connection: await createCatalogDatabase(postgres) };
+  places = await RunPlaces.open();
+  template = await places.create();
   const platform = await openRunPlatform(template);
   await registerDemo(platform, CROWDS);
   await platform.warehouse.generateUsers({ count: USERS, seed: 1, dt: FIRST_DT });
@@ -42,10 +39,7 @@ before(async () => {
   await runCrowds(platform, FIRST_DT);
   await platform.close();
 });
-after(async () => {
-  await postgres.stop();
-  rmSync(root, { recursive: true, force: true });
-});
+after(() => places.remove());
 
 /** What a run leaves behind, without what differs by chance: clocks and the order in which messages of users lie. */
 async function stateOf(platform: RunPlatform, folder: string) {
@@ -81,7 +75,7 @@ async function stateOf(platform: RunPlatform, folder: string) {
 }
 
 test('a run killed after any step, and executed again, ends as an undisturbed one', async () => {
-  const undisturbed = await copyPlace(postgres, template, 'undisturbed');
+  const undisturbed = await copyPlace(places.postgres, template, 'undisturbed');
   const { steps, status, stderr } = runChild(undisturbed, TASK);
   assert.equal(status, 0, stderr);
   assert.ok(steps.filter((step) => step === 'store').length >= 2, 'several batches');
@@ -101,7 +95,7 @@ test('a run killed after any step, and executed again, ends as an undisturbed on
   await platform.close();
 
   for (const [index, step] of steps.entries()) {
-    const killed = await copyPlace(postgres, template, `killed_${index + 1}`);
+    const killed = await copyPlace(places.postgres, template, `killed_${index + 1}`);
     const first = runChild(killed, TASK, index + 1);
     assert.equal(first.signal, 'SIGKILL', `step ${step}: ${first.stderr}`);
     assert.equal(first.steps.at(-1), step);

@@ -4,17 +4,11 @@ import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import type { PostgresConnection } from '../../../catalog/embedded-postgres.js';
-import type { TestPostgres } from '../../support/postgres.js';
+import { query, type TestPostgres } from '../../support/postgres.js';
+import type { Place } from '../../support/run-platform.js';
 
 const CHILD = fileURLToPath(new URL('./run-child.js', import.meta.url));
 const CHILD_DEADLINE_MS = 60_000;
-
-/** What the data of a platform are. */
-export interface Place {
-  readonly folder: string;
-  readonly connection: PostgresConnection;
-}
 
 /** What the process is to ask for where nothing is unfinished. */
 export type Task = { readonly computeFor: string } | { readonly deletions: readonly string[] };
@@ -23,11 +17,8 @@ export type Task = { readonly computeFor: string } | { readonly deletions: reado
 export async function copyPlace(server: TestPostgres, original: Place, name: string): Promise<Place> {
   const folder = path.join(path.dirname(original.folder), name);
   cpSync(original.folder, folder, { recursive: true });
-  const client = new pg.Client({ ...server.connection });
-  await client.connect();
   const [copy, template] = [name, original.connection.database].map(pg.escapeIdentifier);
-  await client.query(`CREATE DATABASE ${copy} TEMPLATE ${template}`);
-  await client.end();
+  await query(server.connection, `CREATE DATABASE ${copy} TEMPLATE ${template}`);
   return { folder, connection: { ...original.connection, database: name } };
 }
 
