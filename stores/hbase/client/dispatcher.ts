@@ -4,7 +4,6 @@
  * with its deadline.
  */
 
-import type { Address } from '../../../config/addresses.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { StoreServer } from '../../store-server.js';
 import { ConnectionError } from '../connection/connection-error.js';
