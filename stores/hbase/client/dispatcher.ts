@@ -149,7 +149,7 @@ export class Dispatcher {
         link: links.to(server, 'ClientService'),
         maxWaiting: maxOperations,
         callTimeoutMs,
-        onFailure: (operations, error) => this.#again(operations, error),
+        onFailure: (operations, error, isRest) => this.#again(operations, error, isRest),
         onMoved: (operation) => this.#route(operation),
         isCurrent: (region) => locator.holds(region),
       });
@@ -168,8 +168,8 @@ export class Dispatcher {
     return this.run([action], { table, timeoutMs: PROBE_TIMEOUT_MS, failsFast: false, failsApart: false });
   }
 
-  /** Decides, for operations that failed together, whether there is another attempt. */
-  #again(operations: readonly Operation[], error: unknown): void {
+  /** Decides, for operations that failed together, whether there is another attempt. What is the rest of a call has not failed. */
+  #again(operations: readonly Operation[], error: unknown, isRest = false): void {
     const remedy = remedyOf(error);
     const isLasting = error instanceof ConnectionError && error.isLasting;
     const isOutage = isAway(error);
@@ -183,7 +183,7 @@ export class Dispatcher {
         continue;
       }
       group.noteFailure(error);
-      operation.attempts += 1;
+      if (!isRest) operation.attempts += 1;
       const alike = retried.get(operation.attempts);
       if (alike === undefined) retried.set(operation.attempts, [operation]);
       else alike.push(operation);

@@ -42,8 +42,8 @@ export interface ServerQueueOptions {
   /** Operations that may wait. */
   readonly maxWaiting: number;
   readonly callTimeoutMs: number;
-  /** Operations that were not done, and why. */
-  readonly onFailure: (operations: readonly Operation[], error: unknown) => void;
+  /** Operations that were not done, and why. `isRest`: the server did others of the same call, and not yet these. */
+  readonly onFailure: (operations: readonly Operation[], error: unknown, isRest?: boolean) => void;
   /** An operation whose region is elsewhere by now: it was not sent. */
   readonly onMoved: (operation: Operation) => void;
   readonly isCurrent: (region: Region) => boolean;
@@ -188,7 +188,7 @@ export class ServerQueue {
         read: (reader, cells) => readMultiResponse(reader, cells, counts),
         timeoutMs: this.#timeoutMs(batches),
       });
-      for (const [i, batch] of batches.entries()) this.#settle(batch, results[i]);
+      for (const [i, batch] of batches.entries()) this.#settle(batch, results[i], results);
     } catch (error) {
       hasFailed = true;
       this.#options.onFailure(
@@ -212,7 +212,11 @@ export class ServerQueue {
     return Math.max(1, Math.min(this.#options.callTimeoutMs, lastMs - performance.now()));
   }
 
-  #settle({ operations }: RegionBatch, region: RegionResult | undefined): void {
+  #settle(
+    { operations }: RegionBatch,
+    region: RegionResult | undefined,
+    ofAll: readonly RegionResult[],
+  ): void {
     if (region?.failure !== undefined) {
       this.#options.onFailure(operations, new RemoteException(region.failure));
       return;
@@ -236,7 +240,13 @@ export class ServerQueue {
     }
     if (failed === undefined) return;
     for (const each of failed.values()) {
-      this.#options.onFailure(each.operations, new RemoteException(each.failure));
+      const error = new RemoteException(each.failure);
+      const isRest = error.className === 'MultiActionResultTooLarge' && hasDoneSome(ofAll);
+      this.#options.onFailure(each.operations, error, isRest);
     }
   }
+}
+
+function hasDoneSome(regions: readonly RegionResult[]): boolean {
+  return regions.some(({ results }) => results.some((each) => each !== undefined && !isRemoteFailure(each)));
 }
