@@ -1,4 +1,4 @@
-/** The shared cache over a master that a sentinel watches: after a fail-over another server serves, and is trusted anew. */
+/** The shared cache over a master that a sentinel with a password watches: after a fail-over another server serves, and is trusted anew. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,8 @@ import { openRedisSharedCache } from '../../../gateway/cache/redis/redis-shared-
 import type { SharedCache } from '../../../gateway/cache/shared-cache.js';
 import { startTestEngine, type TestEngine } from '../../support/engines.js';
 import { until } from '../../support/until.js';
+
+const PASSWORD = 'hush-hush';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'quanren-sentinel-'));
 let master: TestEngine;
@@ -36,6 +38,7 @@ before(async () => {
     file,
     `port ${sentinelPort}
 bind 127.0.0.1
+requirepass ${PASSWORD}
 dir ${folder}
 sentinel monitor main 127.0.0.1 ${portOf(master)} 1
 sentinel down-after-milliseconds main 500
@@ -48,7 +51,7 @@ sentinel failover-timeout main 3000
     'redis.url': `redis://127.0.0.1:${sentinelPort}`,
     'redis.cluster': false,
     'redis.sentinelName': 'main',
-    'redis.sentinelPassword': '',
+    'redis.sentinelPassword': PASSWORD,
     'redis.caFile': '',
     'redis.instance': 'quanren',
   });
@@ -79,7 +82,7 @@ test('the master is found, dies, and its successor is another server', { timeout
   await until(
     'the sentinel knows both',
     async () => {
-      const asked = new Redis(sentinelPort);
+      const asked = new Redis(sentinelPort, { password: PASSWORD });
       const known = await asked.call('sentinel', 'replicas', 'main');
       asked.disconnect();
       return Array.isArray(known) && known.length === 1;

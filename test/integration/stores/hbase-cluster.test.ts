@@ -1,5 +1,5 @@
 /**
- * The HBase client over two region servers: regions move, a server is killed, a server is stopped without a word. Reads
+ * The HBase client over two region servers: regions move, the master or a server is killed, a server is stopped without a word. Reads
  * that fail do so early, none is wrong, nothing acknowledged is lost, and all is well again without help.
  */
 import assert from 'node:assert/strict';
@@ -160,6 +160,23 @@ describe('the HBase client over two region servers', () => {
       await server.resume();
     }
     await allReadable();
+  });
+
+  it('serves without a master, and waits for the next one where it takes one', async () => {
+    const [region] = await admin.regions(TABLE);
+    assert.ok(region !== undefined);
+    const tally = await underLoad(async () => {
+      await hbase.engine.process('master').kill();
+      await sleep(500);
+      const stranger = hbase.connect();
+      const found = await stranger.getRows(TABLE, ROWS, {}, { timeoutMs: PATIENT_TIMEOUT_MS });
+      assert.ok(found.every((cells) => cells.length === 1));
+      stranger.close();
+      const moved = admin.moveRegion(region);
+      await hbase.engine.start();
+      await moved;
+    }, PATIENT_TIMEOUT_MS);
+    assert.equal(tally.failed, 0, JSON.stringify(tally));
   });
 
   it('gets over a server that is killed', async (t) => {
