@@ -26,6 +26,7 @@ import { createRoutes } from './match/routes.js';
 import { StreamClock } from './match/stream-clock.js';
 import { WorkerStats } from './metrics/worker-stats.js';
 import { ImmediateReader } from './read/immediate-reader.js';
+import { LoadShedder } from './read/load-shedder.js';
 import { MembershipReader } from './read/membership-reader.js';
 import { SharedLevel } from './read/shared-level.js';
 import { steadyClock } from './steady-clock.js';
@@ -111,6 +112,11 @@ class Worker {
       catalog: this.#catalog,
       clock: this.#clock,
       limit: this.#limit,
+      shedder: new LoadShedder({
+        stopwatch: () => performance.now(),
+        atTurnEnd: setImmediate,
+        onShed: () => stats.add('shed'),
+      }),
       generations: this.#generations,
       stats,
       deadlineMs: options.storeDeadlineMs,

@@ -38,11 +38,13 @@ function makeWorld() {
     generations,
     sets: new CrowdSets(),
   });
+  const load = { isTooMuch: false };
   const shared = {
     cache,
     catalog,
     clock,
     limit: new ConcurrencyLimit(),
+    shedder: { admits: () => !load.isTooMuch },
     stats,
     deadlineMs: 1_000,
     now: () => NOW_MS,
@@ -81,12 +83,10 @@ function makeWorld() {
   };
   const batch = (request: BatchRequest): string => {
     let text = '';
-    const exchange = {
-      reply: (_: unknown, body: ReplyBody) => {
-        text = Buffer.from(body).toString();
-      },
-      defer: () => ({ isOver: false, reply: () => {} }),
-    } as unknown as Exchange;
+    const reply = (_: unknown, body: ReplyBody): void => {
+      text = Buffer.from(body).toString();
+    };
+    const exchange = { reply, defer: () => ({ isOver: false, reply }) } as unknown as Exchange;
     service.batch(request, new Responder(stats, 'match_batch', exchange));
     return text;
   };
@@ -102,7 +102,8 @@ function makeWorld() {
       reader: new ImmediateReader({ ...shared, ...measured, generations, source, counters }),
     });
   };
-  return { fastPath: new FastPath(shared), readingFastPath, slowly, batch, store, clock, generations, stats };
+  const fastPath = new FastPath(shared);
+  return { fastPath, readingFastPath, slowly, batch, store, clock, generations, stats, load };
 }
 
 test('a batch says of each user what he is told alone', () => {
@@ -119,6 +120,28 @@ test('a batch says of each user what he is told alone', () => {
     results.map(({ matches: [vip, asleep, none] }) => [vip?.isMatch, asleep?.reason, none?.reason]),
     uids.map((uid) => [matches(uid).includes('vip'), 'paused_crowd', 'unknown_crowd']),
   );
+});
+
+test('with too much to do, who is cached is answered and others are refused, one by one in a batch too', () => {
+  const { fastPath, readingFastPath, slowly, batch, store, load } = makeWorld();
+  const reading = readingFastPath(new Map([['u2', ['vip']]]));
+  store('u1', ['vip']);
+  load.isTooMuch = true;
+  for (const path of [fastPath, reading]) {
+    assert.ok(path.answer('uid=u1', NOW_MS) instanceof Uint8Array);
+    assert.equal(path.answer('uid=u2', NOW_MS), 'behind');
+  }
+  assert.equal(slowly('uid=u1')?.status, 200);
+  const { results } = JSON.parse(batch({ uids: ['u1', 'u2'], crowdCodes: undefined })) as {
+    results: { status: string; error?: { code: string } }[];
+  };
+  assert.deepEqual(
+    results.map(({ status, error }) => error?.code ?? status),
+    ['fresh', 'overloaded'],
+  );
+  load.isTooMuch = false;
+  assert.equal(fastPath.answer('uid=u2', NOW_MS), undefined);
+  assert.ok(reading.answer('uid=u2', NOW_MS) instanceof Uint8Array);
 });
 
 test('where the fast path answers, it gives the bytes of the long way', () => {

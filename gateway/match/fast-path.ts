@@ -12,6 +12,7 @@ import { MAX_CACHED_UID_BYTES, type MembershipCache } from '../cache/membership-
 import { finishHash, HASH_START, hashByte } from '../cache/uid-hash.js';
 import type { WorkerStats } from '../metrics/worker-stats.js';
 import type { ImmediateReader } from '../read/immediate-reader.js';
+import type { Admission } from '../read/load-shedder.js';
 import type { CrowdCatalog } from './crowd-catalog.js';
 import { UID_START } from './replies.js';
 import type { StreamClock } from './stream-clock.js';
@@ -32,6 +33,7 @@ export interface FastPathOptions {
   readonly catalog: CrowdCatalog;
   readonly clock: StreamClock;
   readonly stats: WorkerStats;
+  readonly shedder: Admission;
   /** Where the store can be read at once. */
   readonly reader?: ImmediateReader | undefined;
 }
@@ -41,17 +43,19 @@ export class FastPath {
   readonly #catalog: CrowdCatalog;
   readonly #clock: StreamClock;
   readonly #stats: WorkerStats;
+  readonly #shedder: Admission;
   readonly #reader: ImmediateReader | undefined;
   readonly #memory = new ArrayBuffer(MAX_REPLY_BYTES);
   readonly #reply = new Uint8Array(this.#memory);
   /** By length, the view of the reply's first bytes: a view costs more to make than a reply. */
   readonly #views: Uint8Array[] = [];
 
-  constructor({ cache, catalog, clock, stats, reader }: FastPathOptions) {
+  constructor({ cache, catalog, clock, stats, shedder, reader }: FastPathOptions) {
     this.#cache = cache;
     this.#catalog = catalog;
     this.#clock = clock;
     this.#stats = stats;
+    this.#shedder = shedder;
     this.#reader = reader;
     this.#reply.set(Buffer.from(UID_START));
     for (let length = 0; length <= MAX_REPLY_BYTES; length++) {
@@ -59,8 +63,11 @@ export class FastPath {
     }
   }
 
-  /** The reply to `query`, valid until the next call; undefined where the long way must be taken. */
-  answer(query: string, nowMs: number): Uint8Array | undefined {
+  /**
+   * The reply to `query`, valid until the next call; `behind` where the user would have to be read and there is too much to
+   * do for that; undefined where the long way must be taken.
+   */
+  answer(query: string, nowMs: number): Uint8Array | 'behind' | undefined {
     if (!this.#clock.isFresh(nowMs) || !query.startsWith(UID_PARAMETER)) return undefined;
     const reply = this.#reply;
     const from = UID_START.length;
@@ -85,6 +92,7 @@ export class FastPath {
     let set: CrowdSet | undefined = this.#cache.find(hash, reply, from, to - from, nowMs);
     const isHit = set !== undefined;
     if (set === undefined && to > from) {
+      if (!this.#shedder.admits()) return 'behind';
       const uid = query.slice(UID_PARAMETER.length, UID_PARAMETER.length + to - from);
       set = this.#reader?.read(uid, hash, reply, from, to - from, nowMs);
     }

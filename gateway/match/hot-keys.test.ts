@@ -39,7 +39,8 @@ function makeWorld(entries = 64) {
     onAging: (hash, uid) => reader.refresh(hash, uid),
   });
   const limit = new ConcurrencyLimit();
-  const shared = { cache, catalog, clock, limit, generations, stats, deadlineMs: 1_000, now };
+  const shedder = { admits: () => true };
+  const shared = { cache, catalog, clock, limit, shedder, generations, stats, deadlineMs: 1_000, now };
   const reader = new MembershipReader({
     ...shared,
     source: {

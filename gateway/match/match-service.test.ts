@@ -37,7 +37,8 @@ function askForTags(world: {
     generations,
     sets: new CrowdSets(),
   });
-  const shared = { cache, catalog, clock, limit, stats, deadlineMs: 1_000, now: () => NOW_MS };
+  const shedder = { admits: () => true };
+  const shared = { cache, catalog, clock, limit, shedder, stats, deadlineMs: 1_000, now: () => NOW_MS };
   const reader = new MembershipReader({
     ...shared,
     generations,

@@ -7,7 +7,8 @@ import type { CrowdSet } from '../cache/crowd-sets.js';
 import { MAX_CACHED_UID_BYTES, type MembershipCache } from '../cache/membership-cache.js';
 import { finishHash, HASH_START, hashByte, hashBytes } from '../cache/uid-hash.js';
 import type { WorkerStats } from '../metrics/worker-stats.js';
-import { type MembershipReader, OVERLOADED, type ReadOutcome } from '../read/membership-reader.js';
+import type { Admission } from '../read/load-shedder.js';
+import { BEHIND, type MembershipReader, OVERLOADED, type ReadOutcome } from '../read/membership-reader.js';
 import { readFailure } from '../read/read-failure.js';
 import type { BatchRequest } from './batch-request.js';
 import type { CrowdCatalog } from './crowd-catalog.js';
@@ -32,6 +33,7 @@ export interface MatchServiceOptions {
   readonly reader: MembershipReader;
   readonly tags: Pick<RealtimeTagStore, 'get'>;
   readonly limit: ConcurrencyLimit;
+  readonly shedder: Admission;
   readonly stats: WorkerStats;
   readonly deadlineMs: number;
   /** Epoch milliseconds. */
@@ -127,10 +129,11 @@ export class MatchService {
    * signs of life are theirs: when it is silent, changes of tags may be waiting too.
    */
   tags(query: string, responder: Responder): void {
-    const { catalog, tags, limit, deadlineMs, now } = this.#options;
+    const { catalog, tags, limit, shedder, deadlineMs, now } = this.#options;
     try {
       const { uid } = parseTagsQuery(query);
       if (!catalog.isLoaded) throw STREAM_NOT_FOLLOWED;
+      if (!shedder.admits()) throw BEHIND;
       if (!limit.tryAcquire()) throw OVERLOADED;
       responder.defer();
       const startMs = performance.now();

@@ -1,5 +1,5 @@
 /** What a request is answered through, counted and timed: the exchange at once, or its deferred later. */
-import { type Problem, QuanrenError, toProblem } from '../../errors/quanren-error.js';
+import { QuanrenError, toProblem } from '../../errors/quanren-error.js';
 import type { Endpoint, Outcome } from '../metrics/definitions.js';
 import type { WorkerStats } from '../metrics/worker-stats.js';
 import {
@@ -28,6 +28,27 @@ const OUTCOME_OF_CODE: Readonly<Record<string, Outcome>> = {
   overloaded: 'overloaded',
 };
 
+/** A reply that is no answer. */
+export interface Failure {
+  readonly head: ReplyHead;
+  readonly body: ReplyBody;
+  readonly outcome: Outcome;
+}
+
+/** The problem document of an error, with `headers` beside its own. */
+export function createFailure(error: unknown, headers: Readonly<Record<string, string>> = {}): Failure {
+  const problem = toProblem(error);
+  const retry = problem.status === 503 ? { 'retry-after': RETRY_AFTER_SECONDS } : {};
+  const head = createHead(problem.status, {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    ...retry,
+    ...headers,
+  });
+  const outcome = error instanceof QuanrenError ? (OUTCOME_OF_CODE[error.code] ?? 'internal') : 'internal';
+  return { head, body: JSON.stringify(problem), outcome };
+}
+
 export class Responder {
   readonly #stats: WorkerStats;
   readonly #endpoint: Endpoint;
@@ -55,17 +76,13 @@ export class Responder {
     this.reply(OK_HEAD, body, isStale ? 'stale' : 'ok');
   }
 
-  /** The problem document of an error, with `headers` beside its own. */
+  /** `headers`: beside those of the error's own reply. */
   fail(error: unknown, headers: Readonly<Record<string, string>> = {}): void {
-    const problem: Problem = toProblem(error);
-    const retry = problem.status === 503 ? { 'retry-after': RETRY_AFTER_SECONDS } : {};
-    const head = createHead(problem.status, {
-      'content-type': 'application/problem+json',
-      'cache-control': 'no-store',
-      ...retry,
-      ...headers,
-    });
-    const outcome = error instanceof QuanrenError ? (OUTCOME_OF_CODE[error.code] ?? 'internal') : 'internal';
-    this.reply(head, JSON.stringify(problem), outcome);
+    this.refuse(createFailure(error, headers));
+  }
+
+  /** With what was made before: under too much load each microsecond that a refusal takes is one that an answer lacks. */
+  refuse({ head, body, outcome }: Failure): void {
+    this.reply(head, body, outcome);
   }
 }

@@ -5,13 +5,14 @@ import { refusalFor } from '../../auth/refusal.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { Endpoint } from '../metrics/definitions.js';
 import type { WorkerStats } from '../metrics/worker-stats.js';
+import { BEHIND } from '../read/membership-reader.js';
 import { createHead, type Exchange, type Handler, type TransportOptions } from '../transport/transport.js';
 import { MAX_BATCH_BYTES, parseBatchRequest } from './batch-request.js';
 import type { FastPath } from './fast-path.js';
 import type { MatchService } from './match-service.js';
 import { OPENAPI } from './openapi.js';
 import type { RateLimit } from './rate-limit.js';
-import { JSON_HEADERS, OK_HEAD, Responder } from './responder.js';
+import { createFailure, JSON_HEADERS, OK_HEAD, Responder } from './responder.js';
 
 export interface RoutesOptions {
   readonly service: MatchService;
@@ -34,6 +35,8 @@ interface Route {
 const TIMED_ANSWERS = 64;
 
 const OVER_RATE = new QuanrenError('overloaded', 'This gateway is asked more than it is set to answer.');
+const OVER_RATE_FAILURE = createFailure(OVER_RATE);
+const BEHIND_FAILURE = createFailure(BEHIND);
 
 export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'get' | 'other'> {
   const { service, fastPath, authenticator, rateLimit, stats, unreadyReason, now } = options;
@@ -70,7 +73,7 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
   const withinRate =
     (serve: (query: string, responder: Responder) => void) => (query: string, responder: Responder) => {
       if (mayAnswer(1)) serve(query, responder);
-      else responder.fail(OVER_RATE);
+      else responder.refuse(OVER_RATE_FAILURE);
     };
 
   const serveMatch = (query: string, responder: Responder) => service.match(query, responder);
@@ -82,12 +85,16 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
     const isTimed = (++answers & (TIMED_ANSWERS - 1)) === 0;
     const startMs = isTimed ? performance.now() : 0;
     if (!mayAnswer(1)) {
-      new Responder(stats, 'match', exchange).fail(OVER_RATE);
+      new Responder(stats, 'match', exchange).refuse(OVER_RATE_FAILURE);
       return;
     }
     const answer = fastPath.answer(exchange.query, now());
     if (answer === undefined) {
       matchAdmitted(exchange);
+      return;
+    }
+    if (answer === 'behind') {
+      new Responder(stats, 'match', exchange).refuse(BEHIND_FAILURE);
       return;
     }
     exchange.reply(OK_HEAD, answer);

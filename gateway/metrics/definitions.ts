@@ -97,6 +97,7 @@ export const WORKER_METRICS = {
     'One read of the shared cache',
     DURATION_BUCKETS,
   ),
+  shed: counter('shed_reads_total', 'Users not read and refused because the worker was behind with its work'),
   batchSize: histogram('store_batch_size', 'Users in one read of the store', SIZE_BUCKETS),
   readDuration: histogram('store_read_duration_seconds', 'One read of the store', DURATION_BUCKETS),
   storeRetries: counter('store_retries_total', 'Rows asked for again of HBase, by what had befallen them', {

@@ -51,6 +51,7 @@ function makeWorld(
     generations,
     catalog,
     limit,
+    shedder: { admits: () => true },
     counters: {
       onBatch: (size) => counts.batches.push(size),
       onCoalesced: () => {

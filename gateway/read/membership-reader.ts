@@ -14,6 +14,7 @@ import type { MembershipStore, Memberships, PartialMembershipSource } from '../.
 import type { Generations } from '../cache/generations.js';
 import type { MembershipCache } from '../cache/membership-cache.js';
 import type { CrowdCatalog } from '../match/crowd-catalog.js';
+import type { Admission } from './load-shedder.js';
 import { readFailure } from './read-failure.js';
 import type { SharedAnswer, SharedLevel } from './shared-level.js';
 
@@ -40,6 +41,7 @@ export interface MembershipReaderOptions {
   readonly generations: Generations;
   readonly catalog: CrowdCatalog;
   readonly limit: ConcurrencyLimit;
+  readonly shedder: Admission;
   readonly counters: ReaderCounters;
   readonly deadlineMs: number;
   /** Runs a function at the end of this turn of the event loop. */
@@ -69,6 +71,10 @@ export const MAX_BATCH = 256;
 /** Requests that wait for reads, joined ones included. */
 const MAX_WAITERS = 65_536;
 
+export const BEHIND = new QuanrenError(
+  'overloaded',
+  'This gateway has more to do than it can; another may have less.',
+);
 export const OVERLOADED = new QuanrenError('overloaded', 'The store is asked as much as it can answer.');
 
 export class MembershipReader {
@@ -84,7 +90,7 @@ export class MembershipReader {
 
   /** Calls `done` once, later or (refused) at once. `bytes` is the uid in UTF-8, `hash` its hash. */
   read(uid: string, bytes: Uint8Array, hash: number, done: (outcome: ReadOutcome) => void): void {
-    const { generations, limit, counters, atTurnEnd } = this.#options;
+    const { generations, limit, shedder, counters, atTurnEnd } = this.#options;
     const generation = generations.of(hash);
     const under = this.#flights.get(uid);
     if (this.#waiters >= MAX_WAITERS) {
@@ -95,6 +101,10 @@ export class MembershipReader {
       this.#waiters += 1;
       under.waiters.push(done);
       counters.onCoalesced();
+      return;
+    }
+    if (!shedder.admits()) {
+      done(BEHIND);
       return;
     }
     if (!limit.tryAcquire()) {

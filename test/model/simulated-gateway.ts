@@ -95,6 +95,7 @@ export class SimulatedWorker {
       catalog: this.#catalog,
       clock: this.#clock,
       limit: new ConcurrencyLimit(),
+      shedder: { admits: () => true },
       stats,
       deadlineMs: STORE_DEADLINE_MS,
       now,
