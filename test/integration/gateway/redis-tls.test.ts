@@ -10,7 +10,7 @@ import { openRedisSharedCache } from '../../../gateway/cache/redis/redis-shared-
 import type { SharedCache } from '../../../gateway/cache/shared-cache.js';
 import { createCertificate } from '../../support/certificate.js';
 import { startTestEngine, type TestEngine } from '../../support/engines.js';
-import { until } from './gateway-process.js';
+import { until } from '../../support/until.js';
 
 describe('a Redis with TLS', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'quanren-redis-tls-'));
