@@ -10,6 +10,7 @@ import { DEMO_TAGS } from './tags.js';
 
 /** The last day of the purchase history. */
 export const DEMO_DT = '1998-06-30';
+const LOOK_EVERY_MS = 1_000;
 const BY = { principal: 'demo', reason: 'The demo’s crowds', expected: 'absent' } as const;
 
 export interface DemoOptions {
@@ -60,7 +61,7 @@ export async function loadDemo({
   onProgress(`Computing ${DEMO_CROWDS.length} crowds …`);
   const crowdCodes = DEMO_CROWDS.map(({ crowdCode }) => crowdCode);
   const started = await runs.start({ crowdCodes, dt: DEMO_DT, cause: 'demo', requestedBy: BY.principal });
-  await runs.settled();
+  await settled(runs, onProgress);
   for (const { runId } of started) {
     const { crowdCode, status, error } = await catalog.runs.get(runId);
     if (status !== 'committed') {
@@ -71,4 +72,20 @@ export async function loadDemo({
     }
   }
   writeFileSync(done, '');
+}
+
+/** Runs wait for a bus that is away, however long; whoever started us should know what is waited for. */
+async function settled(runs: CrowdRuns, onProgress: (text: string) => void): Promise<void> {
+  const look = setInterval(() => {
+    if (!runs.isBehind) return;
+    clearInterval(look);
+    onProgress(
+      'The event bus (Kafka) does not take the changes; waiting for it. The platform’s log says why.',
+    );
+  }, LOOK_EVERY_MS);
+  try {
+    await runs.settled();
+  } finally {
+    clearInterval(look);
+  }
 }
