@@ -3,7 +3,7 @@
  * leaving a DeleteColumn. That is all the order there is: HBase answers with the newest put that no deletion as new or
  * newer covers, so older changes undo nothing, and leaving wins a tie.
  */
-import { QuanrenError } from '../../errors/quanren-error.js';
+import type { QuanrenError } from '../../errors/quanren-error.js';
 import { admitChanges, checkChange } from '../changes.js';
 import type {
   ApplyResult,
@@ -18,7 +18,7 @@ import { HBaseRowStore } from './hbase-row-store.js';
 import { HBaseTable, type HBaseTableOptions, type Preparable } from './hbase-table.js';
 import { MEMBERSHIP_FAMILY, MEMBERSHIP_TABLE, tableSchema } from './tables.js';
 import { EMPTY, utf8Bytes, utf8Text } from './wire/byte-string.js';
-import type { Cell } from './wire/cell-block.js';
+import type { CellBlockReader } from './wire/cell-block.js';
 import type { Mutation } from './wire/messages/mutation.js';
 
 export interface HBaseMembershipStoreOptions extends HBaseTableOptions {
@@ -38,13 +38,15 @@ class HBaseMembershipStore
   implements MembershipStore, PartialMembershipSource
 {
   constructor(table: HBaseTable) {
-    super(table, membershipsOf);
+    super(table, readMemberships);
   }
 
-  async getEach(uids: readonly string[], options?: ReadOptions): Promise<(Memberships | QuanrenError)[]> {
+  async getEach(
+    uids: readonly string[],
+    options?: ReadOptions,
+  ): Promise<readonly (Memberships | QuanrenError)[]> {
     for (const uid of uids) checkUid(uid);
-    const rows = await this.table.readApart(uids, options);
-    return rows.map((row) => (row instanceof QuanrenError ? row : membershipsOf(row)));
+    return this.table.readApart(uids, readMemberships, options);
   }
 
   async apply(changes: readonly MembershipChange[], nowMs: number): Promise<ApplyResult> {
@@ -82,8 +84,11 @@ class HBaseMembershipStore
 }
 
 /** Crowd codes are ASCII, so their bytes are their text. */
-function membershipsOf(cells: readonly Cell[]): Memberships {
+function readMemberships(cells: CellBlockReader, count: number): Memberships {
   const memberships = new Map<string, number>();
-  for (const { qualifier, timestampMs } of cells) memberships.set(qualifier, timestampMs);
+  for (let i = 0; i < count; i += 1) {
+    cells.next();
+    memberships.set(cells.qualifier, cells.timestampMs);
+  }
   return memberships;
 }

@@ -13,7 +13,7 @@ import { HBaseRowStore } from './hbase-row-store.js';
 import { HBaseTable, type HBaseTableOptions, type Preparable } from './hbase-table.js';
 import { REALTIME_TAG_FAMILY, REALTIME_TAG_TABLE, tableSchema } from './tables.js';
 import { type ByteString, utf8Bytes, utf8Text } from './wire/byte-string.js';
-import type { Cell } from './wire/cell-block.js';
+import type { CellBlockReader } from './wire/cell-block.js';
 import type { Delete } from './wire/messages/mutation.js';
 
 export interface HBaseRealtimeTagStoreOptions extends HBaseTableOptions {
@@ -37,7 +37,7 @@ interface TagPut {
 
 class HBaseRealtimeTagStore extends HBaseRowStore<RealtimeTags> implements RealtimeTagStore {
   constructor(table: HBaseTable) {
-    super(table, tagsOf);
+    super(table, readTags);
   }
 
   async apply(changes: readonly RealtimeTagChange[], nowMs: number): Promise<ApplyResult> {
@@ -78,8 +78,11 @@ function conditional(
 }
 
 /** Tag codes are ASCII, so their bytes are their text. */
-function tagsOf(cells: readonly Cell[]): RealtimeTags {
+function readTags(cells: CellBlockReader, count: number): RealtimeTags {
   const tags = new Map<string, string>();
-  for (const { qualifier, value } of cells) tags.set(qualifier, utf8Text(value));
+  for (let i = 0; i < count; i += 1) {
+    cells.next();
+    tags.set(cells.qualifier, utf8Text(cells.value));
+  }
   return tags;
 }

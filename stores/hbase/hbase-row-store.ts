@@ -2,28 +2,26 @@
 import type { ReadOptions } from '../membership-store.js';
 import { checkUid } from '../row-key.js';
 import type { HBaseTable, Preparable } from './hbase-table.js';
-import type { Cell } from './wire/cell-block.js';
+import type { RowReader } from './wire/cell-block.js';
 
-export class HBaseRowStore<Row> implements Preparable {
+export class HBaseRowStore<Row extends object> implements Preparable {
   protected readonly table: HBaseTable;
-  readonly #decode: (cells: readonly Cell[]) => Row;
+  readonly #read: RowReader<Row>;
 
-  /** `decode` gets no cells where there is no row. */
-  constructor(table: HBaseTable, decode: (cells: readonly Cell[]) => Row) {
+  constructor(table: HBaseTable, read: RowReader<Row>) {
     this.table = table;
-    this.#decode = decode;
+    this.#read = read;
   }
 
   async get(uid: string, options?: ReadOptions): Promise<Row> {
     checkUid(uid);
-    const [cells] = await this.table.read([uid], options);
-    return this.#decode(cells ?? []);
+    const [row] = await this.table.read([uid], this.#read, options);
+    return row as Row;
   }
 
   async getMany(uids: readonly string[], options?: ReadOptions): Promise<Row[]> {
     for (const uid of uids) checkUid(uid);
-    const rows = await this.table.read(uids, options);
-    return rows.map(this.#decode);
+    return [...(await this.table.read(uids, this.#read, options))];
   }
 
   prepare(): Promise<void> {

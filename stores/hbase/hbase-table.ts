@@ -7,7 +7,7 @@ import { finalError } from './client/failures.js';
 import type { ConditionalMutation, HBaseClient, OperationOptions } from './client/hbase-client.js';
 import { rowOfUid, splitKeys } from './tables.js';
 import type { ByteString } from './wire/byte-string.js';
-import type { Cell } from './wire/cell-block.js';
+import type { RowReader } from './wire/cell-block.js';
 import type { Mutation } from './wire/messages/mutation.js';
 import type { TableSchema } from './wire/messages/table-schema.js';
 
@@ -63,19 +63,27 @@ export class HBaseTable implements Preparable {
     return rowOfUid(uid, this.buckets);
   }
 
-  /** One row per uid, in their order; a uid that comes twice is read once. */
-  read(uids: readonly string[], options: ReadOptions = {}): Promise<(readonly Cell[])[]> {
+  /** What `read` makes of each uid's row, in their order; a uid that comes twice is read once. */
+  read<T extends object>(
+    uids: readonly string[],
+    read: RowReader<T>,
+    options: ReadOptions = {},
+  ): Promise<readonly T[]> {
     const { table } = this.schema;
     return this.#readDistinct(uids, (rows) =>
-      this.client.getRows(table, rows, undefined, this.#readOptions(options)),
+      this.client.readRows(table, rows, read, this.#readOptions(options)),
     );
   }
 
   /** As `read`; a row that could not be read has the reason in its place. */
-  readApart(uids: readonly string[], options: ReadOptions = {}): Promise<(readonly Cell[] | QuanrenError)[]> {
+  readApart<T extends object>(
+    uids: readonly string[],
+    read: RowReader<T>,
+    options: ReadOptions = {},
+  ): Promise<readonly (T | QuanrenError)[]> {
     const { table } = this.schema;
     return this.#readDistinct(uids, (rows) =>
-      this.client.getRowsApart(table, rows, this.#readOptions(options)),
+      this.client.readRowsApart(table, rows, read, this.#readOptions(options)),
     );
   }
 
@@ -120,12 +128,15 @@ export class HBaseTable implements Preparable {
   async #readDistinct<Outcome>(
     uids: readonly string[],
     read: (rows: readonly ByteString[]) => Promise<readonly Outcome[]>,
-  ): Promise<(Outcome | readonly Cell[])[]> {
+  ): Promise<readonly Outcome[]> {
     this.requireOpen();
-    const indices = new Map<string, number>();
-    for (const uid of uids) if (!indices.has(uid)) indices.set(uid, indices.size);
-    const found = await read(Array.from(indices.keys(), (uid) => this.row(uid)));
-    return uids.map((uid) => found[indices.get(uid) ?? -1] ?? []);
+    const distinct = new Set(uids);
+    const found = await read(Array.from(distinct, (uid) => this.row(uid)));
+    if (distinct.size === uids.length) return found;
+    const outcomes = new Map<string, Outcome>();
+    let i = 0;
+    for (const uid of distinct) outcomes.set(uid, found[i++] as Outcome);
+    return uids.map((uid) => outcomes.get(uid) as Outcome);
   }
 
   #readOptions({ deadlineMs }: ReadOptions): OperationOptions {

@@ -14,6 +14,7 @@ import type { Service } from '../../stores/hbase/connection/services.js';
 import { META_REGION_NAME } from '../../stores/hbase/locate/meta-table.js';
 import { tableSchema } from '../../stores/hbase/tables.js';
 import { EMPTY, utf8Bytes } from '../../stores/hbase/wire/byte-string.js';
+import { readCells } from '../../stores/hbase/wire/cell-block.js';
 import { writeConnectionHeader } from '../../stores/hbase/wire/messages/connection-header.js';
 import { writeMultiRequest } from '../../stores/hbase/wire/messages/multi-request.js';
 import { writeGetProcedureResult } from '../../stores/hbase/wire/messages/procedure-result.js';
@@ -88,7 +89,7 @@ try {
   if (first === undefined || second === undefined || master === undefined || meta === undefined) {
     throw new Error('The table is not as it was made.');
   }
-  const get = (key: string) => ({ kind: 'get' as const, row: row(key), projection: {} });
+  const get = (key: string) => ({ kind: 'get' as const, row: row(key), projection: {}, read: readCells });
   const put = (key: string, family = CF) => {
     const mutation = { kind: 'put' as const, row: row(key), cells: [{ ...cell('a'), family }] };
     return { kind: 'mutate' as const, row: row(key), mutation, condition: undefined };

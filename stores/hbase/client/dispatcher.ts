@@ -11,6 +11,7 @@ import type { ServerLinks } from '../connection/server-links.js';
 import type { Region } from '../locate/region.js';
 import type { RegionLocator } from '../locate/region-locator.js';
 import type { ByteString } from '../wire/byte-string.js';
+import { readCells } from '../wire/cell-block.js';
 import type { RowAction } from '../wire/messages/multi-request.js';
 import type { TableName } from '../wire/messages/table-name.js';
 import { Deadlines } from './deadlines.js';
@@ -164,7 +165,7 @@ export class Dispatcher {
   }
 
   #probe(table: TableName, row: ByteString): Promise<unknown> {
-    const action = { kind: 'get' as const, row, projection: {} };
+    const action = { kind: 'get' as const, row, projection: {}, read: readCells };
     return this.run([action], { table, timeoutMs: PROBE_TIMEOUT_MS, failsFast: false, failsApart: false });
   }
 

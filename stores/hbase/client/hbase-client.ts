@@ -11,13 +11,14 @@ import { ServerLinks } from '../connection/server-links.js';
 import { RegionLocator } from '../locate/region-locator.js';
 import { Registry } from '../locate/registry.js';
 import type { ByteString } from '../wire/byte-string.js';
-import type { Cell, Row } from '../wire/cell-block.js';
+import { type Cell, type Row, type RowReader, readCells } from '../wire/cell-block.js';
 import type { Condition } from '../wire/messages/condition.js';
 import type { Projection } from '../wire/messages/get.js';
 import type { Mutation } from '../wire/messages/mutation.js';
 import type { ScanRange } from '../wire/messages/scan-request.js';
 import type { TableName } from '../wire/messages/table-name.js';
 import { Dispatcher } from './dispatcher.js';
+import type { OperationGroupOptions } from './operation.js';
 import { scanTable } from './scan-table.js';
 
 export interface HBaseClientOptions {
@@ -90,27 +91,33 @@ export class HBaseClient {
   }
 
   /** The newest version of each cell of each row; none for a row that is not there. In the order of `rows`. */
-  async getRows(
+  getRows(
     table: TableName,
     rows: readonly ByteString[],
     projection: Projection = {},
     options: OperationOptions = {},
   ): Promise<readonly (readonly Cell[])[]> {
-    const actions = rows.map((row) => ({ kind: 'get' as const, row, projection }));
-    const outcomes = await this.#dispatcher.run(actions, this.#groupOptions(table, options));
-    return outcomes as readonly (readonly Cell[])[];
+    return this.#get(rows, projection, readCells, this.#groupOptions(table, options));
   }
 
-  /** As `getRows`; a row that could not be read has the reason in its place. Rejects only where nothing was begun. */
-  async getRowsApart(
+  /** What `read` makes of each row, in the order of `rows`. */
+  readRows<T extends object>(
     table: TableName,
     rows: readonly ByteString[],
+    read: RowReader<T>,
     options: OperationOptions = {},
-  ): Promise<readonly (readonly Cell[] | QuanrenError)[]> {
-    const actions = rows.map((row) => ({ kind: 'get' as const, row, projection: {} }));
-    const group = { ...this.#groupOptions(table, options), failsApart: true };
-    const outcomes = await this.#dispatcher.run(actions, group);
-    return outcomes as readonly (readonly Cell[] | QuanrenError)[];
+  ): Promise<readonly T[]> {
+    return this.#get(rows, {}, read, this.#groupOptions(table, options));
+  }
+
+  /** As `readRows`; a row that could not be read has the reason in its place. Rejects only where nothing was begun. */
+  readRowsApart<T extends object>(
+    table: TableName,
+    rows: readonly ByteString[],
+    read: RowReader<T>,
+    options: OperationOptions = {},
+  ): Promise<readonly (T | QuanrenError)[]> {
+    return this.#get(rows, {}, read, { ...this.#groupOptions(table, options), failsApart: true });
   }
 
   /** Resolves when all of them are durable. When it rejects, any of them may have been done. */
@@ -167,6 +174,16 @@ export class HBaseClient {
     this.#isClosed = true;
     this.#dispatcher.close();
     this.links.close();
+  }
+
+  async #get<T extends object>(
+    rows: readonly ByteString[],
+    projection: Projection,
+    read: RowReader<T>,
+    group: OperationGroupOptions,
+  ): Promise<readonly T[]> {
+    const actions = rows.map((row) => ({ kind: 'get' as const, row, projection, read }));
+    return (await this.#dispatcher.run(actions, group)) as T[];
   }
 
   #requireOpen(): void {

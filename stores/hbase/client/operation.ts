@@ -1,16 +1,15 @@
 /** What callers wait for: rows of one table, read or written, each on its own way, all together with one answer. */
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { Region } from '../locate/region.js';
-import type { Cell } from '../wire/cell-block.js';
 import type { RowAction } from '../wire/messages/multi-request.js';
 import type { TableName } from '../wire/messages/table-name.js';
 import { finalError } from './failures.js';
 
 /**
- * The cells that a get found; of a mutation, whether it was done: always, if it has no condition. A QuanrenError only in a
- * group that `failsApart`.
+ * What the reader of a get made of its row; of a mutation, whether it was done: always, if it has no condition. A
+ * QuanrenError only in a group that `failsApart`.
  */
-export type Outcome = readonly Cell[] | boolean | QuanrenError;
+export type Outcome = object | boolean;
 
 export interface OperationGroupOptions {
   readonly table: TableName;

@@ -15,12 +15,7 @@ import { RemoteException } from '../connection/remote-exception.js';
 import type { ServerLink } from '../connection/server-link.js';
 import type { Region } from '../locate/region.js';
 import { type RegionActions, type RowAction, writeMultiRequest } from '../wire/messages/multi-request.js';
-import {
-  type ActionResult,
-  isRemoteFailure,
-  type RegionResult,
-  readMultiResponse,
-} from '../wire/messages/multi-response.js';
+import { ActionFailure, type RegionResult, readMultiResponse } from '../wire/messages/multi-response.js';
 import type { RemoteFailure } from '../wire/messages/remote-failure.js';
 import type { Operation } from './operation.js';
 
@@ -50,7 +45,7 @@ export interface ServerQueueOptions {
 }
 
 /** The server says nothing about an action. */
-const LOST: RemoteFailure = { className: '', stackTrace: 'A result is missing.', doNotRetry: false };
+const LOST = new ActionFailure({ className: '', stackTrace: 'A result is missing.', doNotRetry: false });
 
 /** The operations of a Multi that go to the same region, in the order of their actions. */
 interface RegionBatch extends RegionActions {
@@ -176,7 +171,6 @@ export class ServerQueue {
   }
 
   async #send(batches: readonly RegionBatch[]): Promise<void> {
-    const counts = batches.map(({ actions }) => actions.length);
     const startedMs = performance.now();
     let hasFailed = false;
     this.#inFlight += 1;
@@ -185,7 +179,7 @@ export class ServerQueue {
       const results = await this.#options.link.call({
         method: 'Multi',
         write: (writer) => writeMultiRequest(writer, batches),
-        read: (reader, cells) => readMultiResponse(reader, cells, counts),
+        read: (reader, cells) => readMultiResponse(reader, cells, batches),
         timeoutMs: this.#timeoutMs(batches),
       });
       for (const [i, batch] of batches.entries()) this.#settle(batch, results[i], results);
@@ -197,7 +191,7 @@ export class ServerQueue {
       );
     } finally {
       this.#inFlight -= 1;
-      const rows = counts.reduce((sum, count) => sum + count, 0);
+      const rows = batches.reduce((sum, { actions }) => sum + actions.length, 0);
       this.#limit.release(rows, performance.now() - startedMs, hasFailed, performance.now());
       this.#flush();
     }
@@ -228,15 +222,16 @@ export class ServerQueue {
     for (const operation of operations) {
       const { action } = operation;
       const isConditional = action.kind === 'mutate' && action.condition !== undefined;
-      const result: ActionResult | undefined = region?.results[i] ?? (isConditional ? undefined : LOST);
+      const result = region?.results[i] ?? (isConditional ? true : LOST);
       i += 1;
-      if (result !== undefined && isRemoteFailure(result)) {
+      if (result instanceof ActionFailure) {
+        const { failure } = result;
         failed ??= new Map();
-        const alike = failed.get(result.className);
-        if (alike === undefined) failed.set(result.className, { operations: [operation], failure: result });
+        const alike = failed.get(failure.className);
+        if (alike === undefined) failed.set(failure.className, { operations: [operation], failure });
         else alike.operations.push(operation);
       } else if (isConditional) operation.group.succeed(operation.index, region?.hasProcessed === true);
-      else operation.group.succeed(operation.index, action.kind === 'get' ? (result ?? []) : true);
+      else operation.group.succeed(operation.index, action.kind === 'get' ? result : true);
     }
     if (failed === undefined) return;
     for (const each of failed.values()) {
@@ -248,5 +243,7 @@ export class ServerQueue {
 }
 
 function hasDoneSome(regions: readonly RegionResult[]): boolean {
-  return regions.some(({ results }) => results.some((each) => each !== undefined && !isRemoteFailure(each)));
+  return regions.some(({ results }) =>
+    results.some((each) => each !== undefined && !(each instanceof ActionFailure)),
+  );
 }

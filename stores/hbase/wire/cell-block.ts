@@ -38,10 +38,23 @@ const MIN_KEY_BYTES = 2 + 1 + KEY_END_BYTES;
 /** Families and qualifiers. */
 const names = new KnownStrings();
 
+/**
+ * Makes of the cells of a row what its caller wants of them: moves over `count` of them, one after the other. For each
+ * row that was read; `count` is 0 for one that is not there.
+ */
+export type RowReader<T extends object = object> = (cells: CellBlockReader, count: number) => T;
+
+export const readCells: RowReader<Cell[]> = (cells, count) => cells.read(count);
+
+/** Goes from cell to cell: the getters are of the one that `next` moved to. */
 export class CellBlockReader {
   readonly #buffer: Buffer;
   #position: number;
   readonly #end: number;
+  #rowEnd = 0;
+  #familyEnd = 0;
+  #keyEnd = 0;
+  #valueStart = 0;
 
   constructor(buffer: Buffer, start: number, end: number) {
     this.#buffer = buffer;
@@ -65,11 +78,32 @@ export class CellBlockReader {
   /** The next `count` cells. */
   read(count: number): Cell[] {
     const cells: Cell[] = [];
-    for (let i = 0; i < count; i += 1) cells.push(this.#cell());
+    for (let i = 0; i < count; i += 1) {
+      this.next();
+      const { family, qualifier, timestampMs, value } = this;
+      cells.push({ family, qualifier, timestampMs, value });
+    }
     return cells;
   }
 
-  #cell(): Cell {
+  get family(): ByteString {
+    return names.read(this.#buffer, this.#rowEnd + 1, this.#familyEnd);
+  }
+
+  get qualifier(): ByteString {
+    return names.read(this.#buffer, this.#familyEnd, this.#keyEnd);
+  }
+
+  get timestampMs(): number {
+    const [buffer, at] = [this.#buffer, this.#keyEnd];
+    return buffer.readInt32BE(at) * 0x1_0000_0000 + buffer.readUInt32BE(at + 4);
+  }
+
+  get value(): ByteString {
+    return this.#buffer.latin1Slice(this.#valueStart, this.#position) as ByteString;
+  }
+
+  next(): void {
     const buffer = this.#buffer;
     const start = this.#position + INT32_BYTES;
     if (start + LENGTHS_BYTES + MIN_KEY_BYTES > this.#end) {
@@ -85,15 +119,12 @@ export class CellBlockReader {
     const rowEnd = rowStart + buffer.readUInt16BE(rowStart - 2);
     const keyEnd = valueStart - KEY_END_BYTES;
     if (rowEnd + 1 > keyEnd) throw new WireError('The row of a cell is longer than its key.');
-    const familyStart = rowEnd + 1;
-    const familyEnd = familyStart + (buffer[rowEnd] ?? 0);
+    const familyEnd = rowEnd + 1 + (buffer[rowEnd] ?? 0);
     if (familyEnd > keyEnd) throw new WireError('The family of a cell is longer than its key.');
     this.#position = end;
-    return {
-      family: names.read(buffer, familyStart, familyEnd),
-      qualifier: names.read(buffer, familyEnd, keyEnd),
-      timestampMs: buffer.readInt32BE(keyEnd) * 0x1_0000_0000 + buffer.readUInt32BE(keyEnd + 4),
-      value: buffer.latin1Slice(valueStart, end) as ByteString,
-    };
+    this.#rowEnd = rowEnd;
+    this.#familyEnd = familyEnd;
+    this.#keyEnd = keyEnd;
+    this.#valueStart = valueStart;
   }
 }

@@ -9,11 +9,11 @@ import { describe, it } from 'node:test';
 import { Random } from '../../../test/differential/random.js';
 import { regionsOf } from '../locate/meta-table.js';
 import { bytesOf, EMPTY, utf8Bytes } from './byte-string.js';
-import { CellBlockReader } from './cell-block.js';
+import { CellBlockReader, readCells } from './cell-block.js';
 import exchanges from './exchanges.json' with { type: 'json' };
 import { readActiveMaster } from './messages/active-master.js';
 import { writeMultiRequest } from './messages/multi-request.js';
-import { readMultiResponse } from './messages/multi-response.js';
+import { ActionFailure, readMultiResponse } from './messages/multi-response.js';
 import { readProcedureResult } from './messages/procedure-result.js';
 import { readMetaRegionLocations } from './messages/region-location.js';
 import { writeRequestHeader } from './messages/request-header.js';
@@ -29,10 +29,15 @@ type Name = keyof typeof exchanges;
 type Read = (reader: ProtoReader, cells: CellBlockReader) => unknown;
 
 const readMetaScan: Read = (reader, cells) => regionsOf(readScanResponse(reader, cells).results);
+const GET = { kind: 'get' as const, row: EMPTY, projection: {}, read: readCells };
 const multi =
   (...counts: number[]): Read =>
   (reader, cells) =>
-    readMultiResponse(reader, cells, counts);
+    readMultiResponse(
+      reader,
+      cells,
+      counts.map((count) => ({ regionName: EMPTY, actions: new Array<typeof GET>(count).fill(GET) })),
+    );
 
 const READERS: Readonly<Record<Name, Read>> = {
   metaLocations: readMetaRegionLocations,
@@ -115,8 +120,8 @@ describe('answers of HBase', () => {
     const [region] = answerTo('multiPut').answer as ReturnType<typeof readMultiResponse>;
     assert.deepEqual(region?.results.slice(0, 2), [[], [cell('a'), cell('b', T + 1)]]);
     const refused = region?.results[2];
-    assert.ok(refused !== undefined && 'className' in refused);
-    assert.ok(refused.className.endsWith('.NoSuchColumnFamilyException'));
+    assert.ok(refused instanceof ActionFailure);
+    assert.ok(refused.failure.className.endsWith('.NoSuchColumnFamilyException'));
 
     const [gone, served] = answerTo('multiNotServing').answer as ReturnType<typeof readMultiResponse>;
     assert.ok(gone?.failure?.className.endsWith('.NotServingRegionException'));
@@ -158,7 +163,12 @@ describe('answers of HBase', () => {
 describe('requests to HBase', () => {
   const { regions } = answerTo('metaScan').answer as ReturnType<typeof regionsOf>;
   const [first, second] = regions.map(({ name }) => name);
-  const get = (key: string) => ({ kind: 'get' as const, row: utf8Bytes(key), projection: {} });
+  const get = (key: string) => ({
+    kind: 'get' as const,
+    row: utf8Bytes(key),
+    projection: {},
+    read: readCells,
+  });
   const range = { startRow: EMPTY, includesStartRow: true, stopRow: EMPTY };
 
   function request(method: string, write: (writer: ProtoWriter) => void): string {

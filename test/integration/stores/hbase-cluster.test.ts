@@ -11,6 +11,7 @@ import { HBaseAdmin } from '../../../stores/hbase/admin/hbase-admin.js';
 import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
 import { splitKeys, tableSchema } from '../../../stores/hbase/tables.js';
 import { utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
+import { readCells } from '../../../stores/hbase/wire/cell-block.js';
 import { startTestHBase, type TestHBase } from '../../support/hbase.js';
 
 const TABLE = utf8Bytes('cluster');
@@ -146,10 +147,13 @@ describe('the HBase client over two region servers', () => {
     assert.ok(theirs.length > 0 && others.length > 0);
     await server.pause();
     try {
-      await client.getRowsApart(TABLE, rows, { timeoutMs: READ_TIMEOUT_MS, failsFast: true });
+      await client.readRowsApart(TABLE, rows, readCells, { timeoutMs: READ_TIMEOUT_MS, failsFast: true });
       await sleep(500);
       const startedMs = performance.now();
-      const found = await client.getRowsApart(TABLE, rows, { timeoutMs: READ_TIMEOUT_MS, failsFast: true });
+      const found = await client.readRowsApart(TABLE, rows, readCells, {
+        timeoutMs: READ_TIMEOUT_MS,
+        failsFast: true,
+      });
       assert.ok(performance.now() - startedMs < READ_TIMEOUT_MS / 2, 'those who wait fail early');
       for (const [i, row] of rows.entries()) {
         const outcome = found[i];

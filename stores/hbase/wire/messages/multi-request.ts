@@ -19,6 +19,7 @@
  * A condition is of a whole region action, which holds then the mutation of that row alone.
  */
 import type { ByteString } from '../byte-string.js';
+import type { RowReader } from '../cell-block.js';
 import type { ProtoWriter } from '../proto-writer.js';
 import { type Condition, writeCondition } from './condition.js';
 import { type Projection, writeGet } from './get.js';
@@ -26,7 +27,12 @@ import { type Mutation, writeMutation } from './mutation.js';
 import { writeRegionSpecifier } from './region-specifier.js';
 
 export type RowAction =
-  | { readonly kind: 'get'; readonly row: ByteString; readonly projection: Projection }
+  | {
+      readonly kind: 'get';
+      readonly row: ByteString;
+      readonly projection: Projection;
+      readonly read: RowReader;
+    }
   | {
       readonly kind: 'mutate';
       readonly row: ByteString;

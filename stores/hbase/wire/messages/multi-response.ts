@@ -22,34 +22,38 @@
  * Region results come in the order of the region actions. The cells of the results are in the cell block, in the order
  * in which the results are listed here, which need not be that of their indices.
  */
-import type { Cell, CellBlockReader } from '../cell-block.js';
+import { type CellBlockReader, readCells } from '../cell-block.js';
 import type { ProtoReader } from '../proto-reader.js';
 import { WireError } from '../wire-error.js';
+import type { RegionActions, RowAction } from './multi-request.js';
 import { type RemoteFailure, readNameBytesPair } from './remote-failure.js';
 
-/** What became of an action: its cells (none for a mutation), or why it was not done. */
-export type ActionResult = readonly Cell[] | RemoteFailure;
+/** Why an action was not done. */
+export class ActionFailure {
+  readonly failure: RemoteFailure;
+
+  constructor(failure: RemoteFailure) {
+    this.failure = failure;
+  }
+}
 
 export interface RegionResult {
-  /** By the index of the action; what the server says nothing about is undefined. */
-  readonly results: readonly (ActionResult | undefined)[];
+  /**
+   * By the index of the action: what its reader made of the row (of a mutation no cells), or an ActionFailure; undefined
+   * where the server says nothing.
+   */
+  readonly results: readonly (object | undefined)[];
   /** Of the whole region: none of its actions was done. */
   readonly failure: RemoteFailure | undefined;
   /** Whether the condition held, if there was one. */
   readonly hasProcessed: boolean;
 }
 
-const NO_CELLS: readonly Cell[] = [];
-
-export function isRemoteFailure(result: ActionResult): result is RemoteFailure {
-  return !Array.isArray(result);
-}
-
-/** `actionCounts`: how many actions each region was sent. */
+/** `asked`: what each region was sent. */
 export function readMultiResponse(
   reader: ProtoReader,
   cells: CellBlockReader,
-  actionCounts: readonly number[],
+  asked: readonly RegionActions[],
 ): RegionResult[] {
   const regions: RegionResult[] = [];
   for (let field = reader.next(); field !== 0; field = reader.next()) {
@@ -57,22 +61,26 @@ export function readMultiResponse(
       reader.skip();
       continue;
     }
-    const count = actionCounts[regions.length];
-    if (count === undefined) throw new WireError('A Multi has results of more regions than were asked.');
-    regions.push(reader.message((region) => readRegionActionResult(region, cells, count)));
+    const actions = asked[regions.length]?.actions;
+    if (actions === undefined) throw new WireError('A Multi has results of more regions than were asked.');
+    regions.push(reader.message((region) => readRegionActionResult(region, cells, actions)));
   }
-  if (regions.length !== actionCounts.length) {
+  if (regions.length !== asked.length) {
     throw new WireError('A Multi has not the results of every region that was asked.');
   }
   return regions;
 }
 
-function readRegionActionResult(reader: ProtoReader, cells: CellBlockReader, count: number): RegionResult {
-  const results: (ActionResult | undefined)[] = new Array(count).fill(undefined);
+function readRegionActionResult(
+  reader: ProtoReader,
+  cells: CellBlockReader,
+  actions: readonly RowAction[],
+): RegionResult {
+  const results: (object | undefined)[] = new Array(actions.length).fill(undefined);
   let failure: RemoteFailure | undefined;
   let hasProcessed = false;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === 1) reader.message((result) => readResultOrException(result, cells, results));
+    if (field === 1) reader.message((result) => readResultOrException(result, cells, actions, results));
     else if (field === 2) failure = reader.message(readNameBytesPair);
     else if (field === 3) hasProcessed = reader.bool();
     else reader.skip();
@@ -83,21 +91,24 @@ function readRegionActionResult(reader: ProtoReader, cells: CellBlockReader, cou
 function readResultOrException(
   reader: ProtoReader,
   cells: CellBlockReader,
-  results: (ActionResult | undefined)[],
+  actions: readonly RowAction[],
+  results: (object | undefined)[],
 ): void {
   let index = 0;
-  let result: ActionResult = NO_CELLS;
+  let count = 0;
+  let failure: RemoteFailure | undefined;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) index = reader.uint();
-    else if (field === 2) {
-      const count = reader.message(readCellCount);
-      result = count === 0 ? NO_CELLS : cells.read(count);
-    } else if (field === 3) result = reader.message(readNameBytesPair);
+    else if (field === 2) count = reader.message(readCellCount);
+    else if (field === 3) failure = reader.message(readNameBytesPair);
     else reader.skip();
   }
-  if (index >= results.length)
+  const action = actions[index];
+  if (action === undefined) {
     throw new WireError(`A Multi has a result of an action ${index} that was not asked.`);
-  results[index] = result;
+  }
+  const row = (action.kind === 'get' ? action.read : readCells)(cells, count);
+  results[index] = failure === undefined ? row : new ActionFailure(failure);
 }
 
 /** How many cells of the cell block a Result has. */
