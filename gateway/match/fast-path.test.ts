@@ -14,6 +14,7 @@ import type { BatchRequest } from './batch-request.js';
 import { CrowdCatalog } from './crowd-catalog.js';
 import { FastPath } from './fast-path.js';
 import { MatchService } from './match-service.js';
+import { parseMatchQuery } from './query.js';
 import { Responder } from './responder.js';
 import { StreamClock } from './stream-clock.js';
 
@@ -144,11 +145,12 @@ test('with too much to do, who is cached is answered and others are refused, one
   assert.ok(reading.answer('uid=u2', NOW_MS) instanceof Uint8Array);
 });
 
-test('where the fast path answers, it gives the bytes of the long way', () => {
+test('where the fast path answers, it gives the bytes of the long way; what it missed it understood as that does', () => {
   const { fastPath, slowly, store } = makeWorld();
   const uids = ['u1', 'u2', 'a=b', "it's|(ok)", 'a/b:c@d', 'x'.repeat(46), 'y'.repeat(64)];
   for (const [i, uid] of uids.entries()) store(uid, [[], ['vip'], ['big', 'vip']][i % 3] ?? []);
   let answered = 0;
+  let missed = 0;
   const uid = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(...uids) },
     fc.constantFrom('unknown', 'a%20b', 'a+b', '圈', 'x'.repeat(47), 'x'.repeat(111), ''),
@@ -175,6 +177,15 @@ test('where the fast path answers, it gives the bytes of the long way', () => {
       (name, value, tail) => {
         const query = name + value + tail;
         const fast = fastPath.answer(query, NOW_MS);
+        const miss = fastPath.missed;
+        if (miss !== undefined) {
+          missed += 1;
+          const { uid, hash, crowdCode } = miss;
+          assert.deepEqual({ uid, crowdCode }, parseMatchQuery(query));
+          assert.equal(hash, hashUid(uid));
+          assert.equal(slowly(query), undefined);
+        }
+        assert.ok(fast === undefined || miss === undefined);
         if (fast === undefined) return;
         answered += 1;
         assert.deepEqual(slowly(query), { status: 200, body: Buffer.from(fast).toString() });
@@ -182,7 +193,7 @@ test('where the fast path answers, it gives the bytes of the long way', () => {
     ),
     { numRuns: 5_000 },
   );
-  assert.ok(answered > 300, `${answered} answered`);
+  assert.ok(answered > 300 && missed > 100, `${answered} answered, ${missed} missed`);
 });
 
 test('a user read at once gets the bytes of the long way, now and from the cache', () => {

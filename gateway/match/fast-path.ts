@@ -28,6 +28,14 @@ const PLAIN = Uint8Array.from({ length: 128 }, (_, code) =>
   /[A-Za-z0-9\-._~:@/!$'()*,;=|]/.test(String.fromCharCode(code)) ? 1 : 0,
 );
 
+/** A request of that form whose user must be read. */
+export interface PlainMiss {
+  readonly uid: string;
+  readonly hash: number;
+  /** Of a crowd that is known and active. */
+  readonly crowdCode: string | undefined;
+}
+
 export interface FastPathOptions {
   readonly cache: MembershipCache;
   readonly catalog: CrowdCatalog;
@@ -47,6 +55,8 @@ export class FastPath {
   readonly #reader: ImmediateReader | undefined;
   readonly #memory = new ArrayBuffer(MAX_REPLY_BYTES);
   readonly #reply = new Uint8Array(this.#memory);
+  /** Where `answer` gave none last, and only the user was missing. */
+  missed: PlainMiss | undefined;
   /** By length, the view of the reply's first bytes: a view costs more to make than a reply. */
   readonly #views: Uint8Array[] = [];
 
@@ -68,6 +78,7 @@ export class FastPath {
    * do for that; undefined where the long way must be taken.
    */
   answer(query: string, nowMs: number): Uint8Array | 'behind' | undefined {
+    this.missed = undefined;
     if (!this.#clock.isFresh(nowMs) || !query.startsWith(UID_PARAMETER)) return undefined;
     const reply = this.#reply;
     const from = UID_START.length;
@@ -95,6 +106,7 @@ export class FastPath {
       if (!this.#shedder.admits()) return 'behind';
       const uid = query.slice(UID_PARAMETER.length, UID_PARAMETER.length + to - from);
       set = this.#reader?.read(uid, hash, reply, from, to - from, nowMs);
+      if (set === undefined) this.missed = { uid, hash, crowdCode: crowd?.code };
     }
     if (set === undefined) return undefined;
     let tail = set.listTail;

@@ -12,6 +12,7 @@ import { BEHIND, type MembershipReader, OVERLOADED, type ReadOutcome } from '../
 import { readFailure } from '../read/read-failure.js';
 import type { BatchRequest } from './batch-request.js';
 import type { CrowdCatalog } from './crowd-catalog.js';
+import type { PlainMiss } from './fast-path.js';
 import { parseMatchQuery, parseTagsQuery } from './query.js';
 import {
   crowdTail,
@@ -49,6 +50,13 @@ const STREAM_NOT_FOLLOWED = new QuanrenError(
   'How old the tags are is not known yet: the stream is being caught up with.',
 );
 
+/** A user's crowds, as the cache keeps them or as they were read; or why they are not known. */
+type Known = CrowdSet | ReadOutcome;
+
+function codesOf(crowds: Exclude<Known, QuanrenError>): readonly string[] | ReadonlySet<string> {
+  return 'listText' in crowds ? crowds.codes : crowds;
+}
+
 export class MatchService {
   readonly #options: MatchServiceOptions;
   /** Of the uid that is looked for just now. */
@@ -70,21 +78,21 @@ export class MatchService {
         this.#ok(responder, uid, crowdTail(crowdCode, known, freshness), freshness);
         return;
       }
-      this.#withCrowds(uid, responder, (outcome) => {
-        if (outcome instanceof QuanrenError) {
-          responder.fail(outcome);
-          return;
-        }
-        const freshness = this.#freshness();
-        const tail =
-          crowdCode === undefined
-            ? listTail(outcome, freshness)
-            : crowdTail(crowdCode, this.#verdict(crowdCode, outcome), freshness);
-        this.#ok(responder, uid, tail, freshness);
-      });
+      this.#withCrowds(uid, responder, (outcome) => this.#answer(uid, crowdCode, outcome, responder));
     } catch (error) {
       responder.fail(error);
     }
+  }
+
+  /** The same for what the fast path has understood, but not found in the cache. */
+  matchMissed({ uid, hash, crowdCode }: PlainMiss, responder: Responder): void {
+    if (!this.#options.catalog.isLoaded) {
+      responder.fail(CATALOG_NOT_LOADED);
+      return;
+    }
+    this.#read(uid, Buffer.from(uid), hash, responder, (outcome) =>
+      this.#answer(uid, crowdCode, outcome, responder),
+    );
   }
 
   /** `POST /match/batch`: answers in the order of the uids, repeats included; what fails, fails for its item alone. */
@@ -95,16 +103,14 @@ export class MatchService {
       return;
     }
     const { uids, crowdCodes } = request;
-    const outcomes: (CrowdSet | ReadOutcome)[] = new Array(uids.length);
+    const outcomes: Known[] = new Array(uids.length);
     let missing = uids.length;
-    const finish = (i: number, outcome: CrowdSet | ReadOutcome): void => {
+    const finish = (i: number, outcome: Known): void => {
       outcomes[i] = outcome;
       missing -= 1;
       if (missing > 0) return;
       const freshness = this.#freshness();
-      const items = uids.map((uid, at) =>
-        this.#item(uid, outcomes[at] as CrowdSet | ReadOutcome, crowdCodes, freshness),
-      );
+      const items = uids.map((uid, at) => this.#item(uid, outcomes[at] as Known, crowdCodes, freshness));
       responder.ok(`{"results":[${items.join()}]}`, freshness !== 'fresh');
     };
     if (uids.length === 0) {
@@ -154,19 +160,48 @@ export class MatchService {
   }
 
   /** Calls `done` with the user's active crowds, at once from the cache or later from the store. */
-  #withCrowds(uid: string, responder: Responder, done: (outcome: ReadOutcome) => void): void {
-    const { cache, reader, stats, now } = this.#options;
+  #withCrowds(uid: string, responder: Responder, done: (outcome: Known) => void): void {
+    const { cache, now } = this.#options;
     const bytes = Buffer.from(uid);
     const hash = hashBytes(bytes, 0, bytes.length);
     const set = cache.find(hash, bytes, 0, bytes.length, now());
     if (set !== undefined) {
       this.#countHit(set);
-      done([...set.codes]);
+      done(set);
       return;
     }
+    this.#read(uid, bytes, hash, responder, done);
+  }
+
+  #read(
+    uid: string,
+    bytes: Uint8Array,
+    hash: number,
+    responder: Responder,
+    done: (outcome: Known) => void,
+  ): void {
+    const { reader, stats } = this.#options;
     stats.add('misses');
     responder.defer();
-    reader.read(uid, bytes, hash, done);
+    reader.read(uid, bytes, hash, (outcome, kept) => done(kept ?? outcome));
+  }
+
+  #answer(uid: string, crowdCode: string | undefined, outcome: Known, responder: Responder): void {
+    if (outcome instanceof QuanrenError) {
+      responder.fail(outcome);
+      return;
+    }
+    const freshness = this.#freshness();
+    const tail =
+      crowdCode === undefined
+        ? this.#listTail(outcome, freshness)
+        : crowdTail(crowdCode, this.#verdict(crowdCode, codesOf(outcome)), freshness);
+    this.#ok(responder, uid, tail, freshness);
+  }
+
+  #listTail(outcome: Exclude<Known, QuanrenError>, freshness: Freshness): string {
+    if (freshness === 'fresh' && 'listText' in outcome) return outcome.listText;
+    return listTail([...codesOf(outcome)], freshness);
   }
 
   /** The set of a cached user whose uid is ASCII; undefined says nothing. With what it spares the reply, a batch of hits costs half. */
@@ -209,22 +244,20 @@ export class MatchService {
 
   #item(
     uid: string,
-    outcome: CrowdSet | ReadOutcome,
+    outcome: Known,
     crowdCodes: readonly string[] | undefined,
     freshness: Freshness,
   ): string {
     if (outcome instanceof QuanrenError)
       return `${UID_START}${uidText(uid)}","error":${JSON.stringify(toProblem(outcome))}}`;
-    const codes = 'listText' in outcome ? outcome.codes : outcome;
     let tail: string;
     if (crowdCodes !== undefined) {
       const answers = crowdCodes.map((crowdCode) => ({
         crowdCode,
-        verdict: this.#verdict(crowdCode, codes),
+        verdict: this.#verdict(crowdCode, codesOf(outcome)),
       }));
       tail = matchesTail(answers, freshness);
-    } else if ('listText' in outcome && freshness === 'fresh') tail = outcome.listText;
-    else tail = listTail([...codes], freshness);
+    } else tail = this.#listTail(outcome, freshness);
     return UID_START + uidText(uid) + tail;
   }
 

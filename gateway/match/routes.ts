@@ -90,7 +90,9 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
     }
     const answer = fastPath.answer(exchange.query, now());
     if (answer === undefined) {
-      matchAdmitted(exchange);
+      const { missed } = fastPath;
+      if (missed === undefined) matchAdmitted(exchange);
+      else service.matchMissed(missed, new Responder(stats, 'match', exchange));
       return;
     }
     if (answer === 'behind') {

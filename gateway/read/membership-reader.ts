@@ -11,6 +11,7 @@
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import type { MembershipStore, Memberships, PartialMembershipSource } from '../../stores/membership-store.js';
+import type { CrowdSet } from '../cache/crowd-sets.js';
 import type { Generations } from '../cache/generations.js';
 import type { MembershipCache } from '../cache/membership-cache.js';
 import type { CrowdCatalog } from '../match/crowd-catalog.js';
@@ -52,12 +53,15 @@ export interface MembershipReaderOptions {
   readonly busyMs: () => number;
 }
 
+/** `kept`: the same crowds with the end of their reply, where they were kept in the cache. */
+export type Waiter = (outcome: ReadOutcome, kept?: CrowdSet) => void;
+
 interface Flight {
   readonly uid: string;
   readonly bytes: Uint8Array;
   readonly hash: number;
   readonly generation: number;
-  readonly waiters: ((outcome: ReadOutcome) => void)[];
+  readonly waiters: Waiter[];
 }
 
 /** A user whom the shared cache does not know, and the lease to fill him under where it gave one. */
@@ -89,7 +93,7 @@ export class MembershipReader {
   }
 
   /** Calls `done` once, later or (refused) at once. `bytes` is the uid in UTF-8, `hash` its hash. */
-  read(uid: string, bytes: Uint8Array, hash: number, done: (outcome: ReadOutcome) => void): void {
+  read(uid: string, bytes: Uint8Array, hash: number, done: Waiter): void {
     const { generations, limit, shedder, counters, atTurnEnd } = this.#options;
     const generation = generations.of(hash);
     const under = this.#flights.get(uid);
@@ -209,15 +213,17 @@ export class MembershipReader {
   #finish(flight: Flight, outcome: ReadOutcome, readAtMs: number): void {
     const { cache, generations, counters } = this.#options;
     if (this.#flights.get(flight.uid) === flight) this.#flights.delete(flight.uid);
+    let kept: CrowdSet | undefined;
     if (!(outcome instanceof QuanrenError)) {
       const { hash, bytes, generation } = flight;
       if (generations.of(hash) !== generation) counters.onGenerationDrop();
-      else if (cache.store(hash, bytes, 0, bytes.length, generation, outcome, readAtMs) !== undefined) {
-        counters.onFill();
+      else {
+        kept = cache.store(hash, bytes, 0, bytes.length, generation, outcome, readAtMs);
+        if (kept !== undefined) counters.onFill();
       }
     }
     this.#waiters -= flight.waiters.length;
-    for (const done of flight.waiters) done(outcome);
+    for (const done of flight.waiters) done(outcome, kept);
   }
 }
 
