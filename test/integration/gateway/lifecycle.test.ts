@@ -6,10 +6,11 @@ import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RequestInit, WebSocket } from 'undici';
+import type { RequestInit } from 'undici';
 import { createApiKey } from '../../../auth/api-keys.js';
 import { until } from '../../support/until.js';
 import { DataFolder, GatewayProcess } from './gateway-process.js';
+import { Inspector } from './inspector.js';
 
 const data = new DataFolder();
 const gateways: GatewayProcess[] = [];
@@ -30,23 +31,11 @@ async function start(environment: Record<string, string> = {}): Promise<GatewayP
   return gateway;
 }
 
-/** Runs an expression inside a worker, through the inspector that SIGUSR1 opens. */
+/** Runs an expression inside a worker that may not live to answer. */
 async function evaluateIn(gateway: GatewayProcess, pid: number, expression: string): Promise<void> {
-  const from = gateway.output.length;
-  process.kill(pid, 'SIGUSR1');
-  const url = await until(
-    'the inspector',
-    async () => /Debugger listening on (ws:\/\/\S+)/.exec(gateway.output.slice(from))?.[1],
-  );
-  const socket = new WebSocket(url);
-  await new Promise<void>((resolve) => socket.addEventListener('open', () => resolve()));
-  socket.send(JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression } }));
-  await new Promise<void>((resolve) => {
-    socket.addEventListener('message', () => resolve());
-    socket.addEventListener('error', () => resolve());
-    setTimeout(resolve, 500);
-  });
-  socket.close();
+  const inspector = await Inspector.open(gateway, pid);
+  await Promise.race([inspector.evaluate(expression).catch(() => undefined), sleep(500)]);
+  inspector.close();
 }
 
 const FAULTS: { name: string; expression?: string; signal?: NodeJS.Signals; reason: string }[] = [
