@@ -11,6 +11,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import type { ParentMessage } from '../config/parent.js';
 import { openLog } from '../engines/server-log.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 
@@ -18,11 +19,6 @@ const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 10_000;
 /** A child that lived this long starts over with the shortest delay. */
 const STEADY_AFTER_MS = 30_000;
-
-export type ChildMessage =
-  | { readonly progress: string }
-  | { readonly ready: Readonly<Record<string, unknown>> }
-  | { readonly failed: string };
 
 export interface SupervisedOptions {
   readonly name: string;
@@ -79,7 +75,7 @@ export class SupervisedProcess {
         failure = `${name} was not ready after ${readyWithinMs / 1000} s`;
         child.kill('SIGKILL');
       }, readyWithinMs);
-      child.on('message', (message: ChildMessage) => {
+      child.on('message', (message: ParentMessage) => {
         if ('progress' in message) onProgress(message.progress);
         else if ('failed' in message) failure = message.failed;
         else {

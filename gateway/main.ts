@@ -7,6 +7,7 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { checkTlsFiles } from '../auth/tls-files.js';
 import { formatAddress } from '../config/addresses.js';
+import { stopOnRequest, tellParent } from '../config/parent.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
@@ -17,16 +18,6 @@ import { locateRedis } from './cache/redis/redis-location.js';
 import { type Gateway, startGateway } from './start-gateway.js';
 
 const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: true }));
-
-/** Tells the parent, and is not stopped by one that has gone. */
-function tell(
-  message: { progress: string } | { ready: Record<string, unknown> } | { failed: string },
-): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.send === undefined) resolve();
-    else process.send(message, undefined, {}, () => resolve());
-  });
-}
 
 function prepareSnapshots(
   folder: string,
@@ -53,24 +44,14 @@ async function run(): Promise<void> {
   });
   const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] });
   let gateway: Gateway | undefined;
-  let isStopping = false;
   const stop = async (): Promise<void> => {
-    if (isStopping) return;
-    isStopping = true;
-    try {
-      await gateway?.stop();
-      await bus.close();
-      process.exit(0);
-    } catch (error) {
-      log.fatal({ err: error }, 'The gateway could not be stopped cleanly');
-      process.exit(1);
-    }
+    await gateway?.stop();
+    await bus.close();
   };
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
-  process.on('disconnect', () => void stop());
-  // The parent was killed while this was being loaded.
-  if (process.connected === false) return stop();
+  const isWanted = stopOnRequest(stop, (error) =>
+    log.fatal({ err: error }, 'The gateway could not be stopped cleanly'),
+  );
+  if (!isWanted) return;
 
   gateway = await startGateway({
     bus,
@@ -104,7 +85,7 @@ async function run(): Promise<void> {
     version: VERSION,
     onWarning: (text) => {
       log.warn(text);
-      void tell({ progress: text });
+      void tellParent({ progress: text });
     },
     onGiveUp: () => {
       log.fatal('The workers die again and again; the gateway gives up');
@@ -115,12 +96,12 @@ async function run(): Promise<void> {
   log.info({ port, metricsPort }, `The match gateway serves on port ${port} through ${transport}`);
   const protocol = tls === undefined ? 'http' : 'https';
   const url = `${protocol}://${formatAddress({ host: settings['gateway.host'], port })}`;
-  await tell({ ready: { url, port, metricsPort, transport } });
+  await tellParent({ ready: { url, port, metricsPort, transport } });
 }
 
 run().catch(async (error: unknown) => {
   const message = error instanceof QuanrenError ? error.message : 'The gateway could not start.';
   log.fatal({ err: error }, message);
-  await tell({ failed: message });
+  await tellParent({ failed: message });
   process.exit(1);
 });

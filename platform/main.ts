@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { checkExposure } from '../auth/exposure.js';
 import { checkTlsFiles } from '../auth/tls-files.js';
+import { stopOnRequest, tellParent } from '../config/parent.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { QuanrenError } from '../errors/quanren-error.js';
@@ -18,19 +19,9 @@ import { readPostgresSettings } from './postgres-settings.js';
 const log = pino({ name: 'platform' }, pino.destination({ dest: 2, sync: true }));
 const DEMO_FILE = path.resolve(import.meta.dirname, '..', '..', 'data', 'cdnow_master.txt');
 
-type Message = { progress: string } | { ready: { url: string } } | { failed: string };
-
-/** Tells the parent, and is not stopped by one that has gone. */
-function tell(message: Message): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.send === undefined) resolve();
-    else process.send(message, undefined, {}, () => resolve());
-  });
-}
-
 function warn(text: string): void {
   log.warn(text);
-  void tell({ progress: text });
+  void tellParent({ progress: text });
 }
 
 async function run(): Promise<void> {
@@ -58,23 +49,13 @@ async function run(): Promise<void> {
   if (keyWarning !== undefined) warn(keyWarning);
   const dataDir = path.resolve(settings['data.dir']);
   let platform: Platform | undefined;
-  let isStopping = false;
   const stop = async (): Promise<void> => {
-    if (isStopping) return;
-    isStopping = true;
-    try {
-      await platform?.close();
-      process.exit(0);
-    } catch (error) {
-      log.fatal({ err: error }, 'The platform could not be stopped cleanly');
-      process.exit(1);
-    }
+    await platform?.close();
   };
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
-  process.on('disconnect', () => void stop());
-  // The parent was killed while this was being loaded.
-  if (process.connected === false) return stop();
+  const isWanted = stopOnRequest(stop, (error) =>
+    log.fatal({ err: error }, 'The platform could not be stopped cleanly'),
+  );
+  if (!isWanted) return;
   platform = await startPlatform({
     dataDir,
     exportRoot: path.resolve(settings['platform.exportRoot'] || path.join(dataDir, 'exports')),
@@ -92,16 +73,16 @@ async function run(): Promise<void> {
     warehouseThreads: settings['warehouse.threads'],
     logger: log,
     version: VERSION,
-    onProgress: (text) => void tell({ progress: text }),
+    onProgress: (text) => void tellParent({ progress: text }),
   });
   log.info(`The platform serves on ${platform.url}`);
-  await tell({ ready: { url: platform.url } });
+  await tellParent({ ready: { url: platform.url } });
 }
 
 run().catch(async (error: unknown) => {
   const message =
     error instanceof QuanrenError ? error.message : 'The platform could not start; its log says why.';
   log.fatal({ err: error }, message);
-  await tell({ failed: message });
+  await tellParent({ failed: message });
   process.exit(1);
 });
