@@ -6,6 +6,7 @@ import type { EventBus } from '../../events/event-bus.js';
 import { startHeartbeat } from '../../events/heartbeat.js';
 import { openEventBus } from '../../events/open-event-bus.js';
 import { openStores, type Stores } from '../../stores/open-stores.js';
+import { crowdRule } from '../../test/support/crowd-rule.js';
 import { startTestEngine } from '../../test/support/engines.js';
 import { startTestHBase } from '../../test/support/hbase.js';
 
@@ -46,13 +47,9 @@ export async function startBackEnds(): Promise<BackEnds> {
     },
     redisSettings: { QUANREN_REDIS_URL: `redis://${redis.engine.addresses.redis}` },
     async setCrowds(codes) {
-      const rule = '{"tag_code":"age","op":">","value":1}';
       await bus.publish(
         'crowd-rules',
-        codes.map((crowdCode) => ({
-          key: crowdCode,
-          value: { crowdCode, status: 'active', ruleVersion: 1, rule },
-        })),
+        codes.map((code) => crowdRule(code)),
       );
     },
     async remove() {

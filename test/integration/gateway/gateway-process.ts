@@ -14,6 +14,7 @@ import { openEmbeddedMembershipStore } from '../../../stores/embedded/embedded-m
 import { openEmbeddedRealtimeTagStore } from '../../../stores/embedded/embedded-realtime-tag-store.js';
 import type { MembershipStore } from '../../../stores/membership-store.js';
 import type { RealtimeTagStore } from '../../../stores/realtime-tag-store.js';
+import { crowdRule } from '../../support/crowd-rule.js';
 import { until } from '../../support/until.js';
 
 const MAIN = path.resolve(import.meta.dirname, '..', '..', '..', 'gateway', 'main.js');
@@ -45,8 +46,7 @@ export class DataFolder {
   }
 
   async setCrowd(crowdCode: string, status: 'active' | 'paused'): Promise<void> {
-    const value = { crowdCode, status, ruleVersion: 1, rule: '{"tag_code":"age","op":">","value":1}' };
-    await this.bus.publish('crowd-rules', [{ key: crowdCode, value }]);
+    await this.bus.publish('crowd-rules', [crowdRule(crowdCode, status)]);
   }
 
   /** To the store, and then to the stream, as every writer does. */
