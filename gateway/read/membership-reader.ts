@@ -161,13 +161,17 @@ export class MembershipReader {
     if (misses.length > 0) await this.#readStore(misses, startMs, answer);
   }
 
-  /** Answers those that the shared cache knows; returns the others. */
+  /**
+   * Answers those that the shared cache knows; returns the others. What a change has overtaken is not believed: nobody
+   * invalidates in a shared cache that the gateway has stopped to trust, and the answer would be called as fresh as the
+   * stream is by now.
+   */
   #takeKnown(batch: readonly Flight[], answer: SharedAnswer | undefined): readonly Miss[] {
-    const { limit, catalog, now } = this.#options;
+    const { limit, catalog, generations, now } = this.#options;
     const misses: Miss[] = [];
     batch.forEach((flight, i) => {
       const outcome = answer?.outcomes[i];
-      if (outcome?.kind !== 'value') {
+      if (outcome?.kind !== 'value' || generations.of(flight.hash) !== flight.generation) {
         misses.push(outcome?.kind === 'lease' ? { flight, token: outcome.token } : { flight });
         return;
       }
