@@ -67,8 +67,7 @@ for (const { name, expression, signal, reason } of FAULTS) {
     const faultAt = Date.now();
     if (signal !== undefined) process.kill(victim, signal);
     if (expression !== undefined) await evaluateIn(gateway, victim, expression);
-    let answered = 0;
-    let lost = 0;
+    let hasAnswered = false;
     const replaced = await until(
       'the replacement',
       async () => {
@@ -79,13 +78,12 @@ for (const { name, expression, signal, reason } of FAULTS) {
             signal: AbortSignal.timeout(300),
           });
           assert.equal(await response.text(), '{"uid":"u1","userCrowds":["vip"],"status":"fresh"}');
-          answered += 1;
+          hasAnswered = true;
         } catch (error) {
           if (error instanceof assert.AssertionError) throw error;
-          lost += 1;
         }
         const now = gateway.workers();
-        return !now.includes(victim) && now.length === 3 ? now : undefined;
+        return hasAnswered && !now.includes(victim) && now.length === 3 ? now : undefined;
       },
       20_000,
     );
@@ -94,7 +92,6 @@ for (const { name, expression, signal, reason } of FAULTS) {
       before.slice(1),
       'the others live on',
     );
-    assert.ok(answered > 0, `${answered} answered, ${lost} lost`);
     assert.ok(Date.now() - faultAt < 15_000);
     await until('all three serve', async () => (await gateway.metric('quanren_gateway_workers')) === 3);
     assert.equal(await gateway.metric(`quanren_gateway_worker_restarts_total{reason="${reason}"}`), 1);
