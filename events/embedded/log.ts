@@ -16,6 +16,7 @@
  */
 import path from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { isDiskFull, leaveToTransaction, lmdbFailure } from '../../errors/lmdb-failure.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { EncodedMessage } from '../message-checks.js';
 import { type TopicName, topicSpec } from '../topics.js';
@@ -89,6 +90,8 @@ export class Log {
       this.#root = open({
         path: path.join(folder, 'bus.mdb'),
         overlappingSync: false,
+        // Every write is in a transaction; and where a batch of a turn fails, lmdb rejects a promise that nobody can take.
+        eventTurnBatching: false,
         mapSize: MAP_SIZE_BYTES,
         maxReaders: MAX_READERS,
       });
@@ -108,7 +111,9 @@ export class Log {
       return await this.#root.transaction(change);
     } catch (cause) {
       if (cause instanceof QuanrenError) throw cause;
-      throw new QuanrenError('unavailable', 'The event bus could not be written.', { cause });
+      const failure = await lmdbFailure(cause);
+      const why = isDiskFull(failure) ? ': its disk is full' : '';
+      throw new QuanrenError('unavailable', `The event bus could not be written${why}.`, { cause: failure });
     }
   }
 
@@ -124,11 +129,13 @@ export class Log {
     const { retention } = topicSpec(topic);
     let offset = head?.nextOffset ?? 0;
     for (const message of messages) {
-      void this.#log.put([topic, partition, offset], encodeRecord(timestampMs, message));
+      leaveToTransaction(this.#log.put([topic, partition, offset], encodeRecord(timestampMs, message)));
       if (retention === 'compact') this.#replaceNewest(topic, partition, message.key, offset);
       offset += 1;
     }
-    void this.#heads.put([topic, partition], { nextOffset: offset, lastTimestampMs: timestampMs });
+    leaveToTransaction(
+      this.#heads.put([topic, partition], { nextOffset: offset, lastTimestampMs: timestampMs }),
+    );
     if (retention !== 'compact') {
       this.#trim(topic, partition, timestampMs - retention, TRIMMED_PER_APPEND + messages.length);
     }
@@ -136,8 +143,8 @@ export class Log {
 
   #replaceNewest(topic: TopicName, partition: number, key: string, offset: number): void {
     const before = this.#newest.get([topic, partition, key]);
-    if (before !== undefined) void this.#log.remove([topic, partition, before]);
-    void this.#newest.put([topic, partition, key], offset);
+    if (before !== undefined) leaveToTransaction(this.#log.remove([topic, partition, before]));
+    leaveToTransaction(this.#newest.put([topic, partition, key], offset));
   }
 
   #trim(topic: TopicName, partition: number, olderThanMs: number, atMost: number): void {
@@ -146,7 +153,7 @@ export class Log {
       if (record.timestampMs >= olderThanMs) break;
       expired.push(record.offset);
     }
-    for (const offset of expired) void this.#log.remove([topic, partition, offset]);
+    for (const offset of expired) leaveToTransaction(this.#log.remove([topic, partition, offset]));
   }
 
   *#records(topic: TopicName, partition: number, from: number, limit: number): Generator<LogRecord> {
@@ -209,7 +216,7 @@ export class Log {
 
   /** Inside a transaction. */
   setHold(group: string, topic: TopicName, hold: Hold): void {
-    void this.#groups.put([group, topic], hold);
+    leaveToTransaction(this.#groups.put([group, topic], hold));
   }
 
   /** Inside a transaction: forgets the groups that nobody used for a week. */
@@ -217,13 +224,13 @@ export class Log {
     const old = [...this.#groups.getRange()].filter(
       ({ value }) => value.expiresAtMs < nowMs - GROUP_RETENTION_MS,
     );
-    for (const { key } of old) void this.#groups.remove(key);
+    for (const { key } of old) leaveToTransaction(this.#groups.remove(key));
   }
 
   /** Inside a transaction. */
   claim(role: string): Claim {
     const claim = { role, number: (this.#claims.get(role) ?? 0) + 1 };
-    void this.#claims.put(role, claim.number);
+    leaveToTransaction(this.#claims.put(role, claim.number));
     return claim;
   }
 

@@ -12,6 +12,7 @@
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Database, open } from 'lmdb';
+import { isDiskFull, leaveToTransaction, lmdbFailure } from '../../errors/lmdb-failure.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { admitChanges, checkChange, checkValue } from '../changes.js';
 import { type ApplyResult, LATENESS_BOUND_MS, type ReadOptions } from '../membership-store.js';
@@ -47,11 +48,11 @@ const uidAsRowKey = {
 };
 
 function unavailable(cause: unknown): QuanrenError {
-  return cause instanceof QuanrenError
-    ? cause
-    : new QuanrenError('unavailable', 'The embedded store could not be used; the log has the cause.', {
-        cause,
-      });
+  if (cause instanceof QuanrenError) return cause;
+  const sentence = isDiskFull(cause)
+    ? 'The disk of the embedded store is full: nothing can be written until it has room.'
+    : 'The embedded store could not be used; the log has the cause.';
+  return new QuanrenError('unavailable', sentence, { cause });
 }
 
 export class RowTable {
@@ -66,6 +67,8 @@ export class RowTable {
       encoding: 'binary' as const,
       keyEncoder: uidAsRowKey,
       overlappingSync: false,
+      // Every write is in a transaction; and where a batch of a turn fails, lmdb rejects a promise that nobody can take.
+      eventTurnBatching: false,
       mapSize: MAP_SIZE_BYTES,
       maxReaders: MAX_READERS,
     };
@@ -155,7 +158,7 @@ export class RowTable {
         for (const [uid, ofUser] of byUid) this.#merge(uid, ofUser, nowMs);
       });
     } catch (cause) {
-      throw unavailable(cause);
+      throw unavailable(await lmdbFailure(cause));
     }
   }
 
@@ -174,7 +177,7 @@ export class RowTable {
     for (const [code, cell] of row) {
       if (cell.value === null && cell.changeTimeMs < nowMs - LATENESS_BOUND_MS) row.delete(code);
     }
-    void this.#db.put(uid, encodeRow(row));
+    leaveToTransaction(this.#db.put(uid, encodeRow(row)));
   }
 
   /** Every row in row-key order, as of the start of the scan or later; holds no snapshot between turns. */
@@ -206,7 +209,7 @@ export class RowTable {
     try {
       await this.#db.clearAsync();
     } catch (cause) {
-      throw unavailable(cause);
+      throw unavailable(await lmdbFailure(cause));
     }
   }
 
