@@ -3,9 +3,9 @@
  * `MAX_BATCH` rows, of which at most `MAX_IN_FLIGHT` are under way, and of their rows no more than a limit that follows
  * the server's latency; the rest waits, and is bounded.
  *
- * A small Multi costs both sides nearly as much as a big one, so a Multi leaves once as many rows wait as are under way,
- * as by Nagle's algorithm small packets do: rows that are asked for all the time go in two Multis by turns, a row that is
- * alone at once, and none is held back for longer than `MAX_HOLD_MS`.
+ * A small Multi costs both sides nearly as much as a big one, so a Multi leaves once it is full or as many rows wait as are
+ * under way, as by Nagle's algorithm small packets do: a row that is alone leaves at once, few rows that are asked for all
+ * the time go in two Multis by turns, and none is held back for longer than `MAX_HOLD_MS`.
  *
  * The numbers measured best over a million rows (bench/hbase.bench.ts).
  */
@@ -20,6 +20,9 @@ import type { RemoteFailure } from '../wire/messages/remote-failure.js';
 import type { Operation } from './operation.js';
 
 const MAX_BATCH = 256;
+const MIN_BATCH = 32;
+/** Many rows go in so many Multis at least, so that the server is busy with some while others are made and read. */
+const PARTS = 4;
 const MAX_IN_FLIGHT = 8;
 /** Rows wait for others to go with for so long at most. */
 const MAX_HOLD_MS = 2;
@@ -122,7 +125,12 @@ export class ServerQueue {
   }
 
   #isEnough(): boolean {
-    return this.waiting >= Math.min(MAX_BATCH, this.#limit.inFlight);
+    return this.waiting >= Math.min(this.#batchSize, this.#limit.inFlight);
+  }
+
+  get #batchSize(): number {
+    const rows = this.waiting + this.#limit.inFlight;
+    return Math.max(MIN_BATCH, Math.min(MAX_BATCH, Math.ceil(rows / PARTS)));
   }
 
   #hasRoom(): boolean {
@@ -138,8 +146,9 @@ export class ServerQueue {
   #takeBatch(): RegionBatch[] {
     const batches: RegionBatch[] = [];
     const byRegion = new Map<Region, RegionBatch>();
+    const size = this.#batchSize;
     let count = 0;
-    while (count < MAX_BATCH && this.#taken < this.#waiting.length) {
+    while (count < size && this.#taken < this.#waiting.length) {
       const operation = this.#waiting[this.#taken];
       this.#taken += 1;
       if (operation?.region === undefined || operation.group.isSettled) continue;

@@ -145,7 +145,7 @@ describe('the HBase client follows regions', () => {
   it('and asks again for rows that did not fit into one response', async () => {
     const causes = new Set<string>();
     const other = hbase.connect({ onRetry: (cause) => causes.add(cause) });
-    const value = utf8Bytes('x'.repeat(2_000));
+    const value = utf8Bytes('x'.repeat(8_000));
     const rows = ROWS.slice(0, 200);
     await other.mutate(
       TABLE,
