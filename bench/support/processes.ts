@@ -2,10 +2,13 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { text } from 'node:stream/consumers';
 
 /** What is measured and what loads it have a core each. */
 export const [SERVER_CORE, LOAD_CORE] = ['0', '1'] as const;
+/** For `pin` and `runOn`: wherever the system likes. */
+export const ANY_CORE = `0-${cpus().length - 1}`;
 
 /** USER_HZ, which /proc counts in. */
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
@@ -18,13 +21,19 @@ export function cpuSeconds(pids: readonly number[]): number {
   }, 0);
 }
 
+/** The same of everything that this process has started and that has ended, what that had started included (fields 16 and 17). */
+export function endedCpuSeconds(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND;
+}
+
 /** A process and those that it has started. */
 export function withChildren(pid: number): number[] {
   const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
   return [pid, ...children.trim().split(/\s+/).map(Number)];
 }
 
-/** Confines them to a core, with all their threads and what they start later. */
+/** Confines them to a core (or several, as taskset has it), with all their threads and what they start later. */
 export function pin(pids: readonly number[], core: string): void {
   for (const pid of pids) execFileSync('taskset', ['-a', '-c', '-p', core, String(pid)], { stdio: 'ignore' });
 }
