@@ -9,16 +9,14 @@
  *
  * Needs Linux, taskset (util-linux) and wrk (Debian: apt install wrk).
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { DataFolder } from '../test/integration/gateway/gateway-process.js';
+import { startBareUws } from './support/bare-uws.js';
 import { describeMachine, median, quantile } from './support/figures.js';
 import { fillMemberships } from './support/fill.js';
 import { startGateway } from './support/gateway.js';
 import { needWrk, runWrk, uidOf as shortUidOf } from './support/load.js';
-import { cpuSeconds, SERVER_CORE } from './support/processes.js';
+import { cpuSeconds } from './support/processes.js';
 
 const { values } = parseArgs({
   options: {
@@ -107,20 +105,6 @@ async function startMatching(name: string, data: DataFolder, cacheEntries: numbe
   return { name, load: MATCH, url, pids, stop: () => process.stop() };
 }
 
-async function startBare(): Promise<Server> {
-  const file = path.join(import.meta.dirname, 'gateway', 'bare-uws.js');
-  const child: ChildProcess = spawn('taskset', ['-c', SERVER_CORE, process.execPath, file], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [port] = (await once(child.stdout ?? child, 'data')) as [Buffer];
-  const stop = async (): Promise<void> => {
-    child.kill();
-    await once(child, 'exit');
-  };
-  const url = `http://127.0.0.1:${Number(port)}`;
-  return { name: 'bare uWS', load: MATCH, url, pids: [child.pid ?? 0], stop };
-}
-
 /** Asks for every user until he is cached: on a busy machine the limit of reads refuses some at first. */
 async function warm(server: Server): Promise<void> {
   const batch = 250;
@@ -144,7 +128,7 @@ try {
   for (const code of CROWDS) await data.setCrowd(code, 'active');
   await fillMemberships(data.memberships, users, uidOf, crowdsOf);
   data.startBeats();
-  servers.push(await startBare());
+  servers.push({ ...(await startBareUws()), name: 'bare uWS', load: MATCH });
   const hits = await startMatching('gateway, hits', data, 2 * users);
   servers.push(hits, await startMatching('gateway, misses', data, 16));
   console.error('warming …');

@@ -1,20 +1,17 @@
-// What the k6 scripts ask: random users, half list queries, half crowdCode queries.
-// Settings by environment (-e NAME=VALUE): BASE_URL, USERS, CROWD, TOKEN; P99_MS and P999_MS are the latencies to hold.
+// What the k6 scripts ask: users of users.js, half list queries, half crowdCode queries.
+// Settings by environment (-e NAME=VALUE): BASE_URL, CROWD, TOKEN, those of users.js; P99_MS and P999_MS are the latencies to hold.
 import { check } from 'k6';
 import http from 'k6/http';
+import { pickUid } from './users.js';
 
 const BASE_URL = __ENV.BASE_URL || 'http://127.0.0.1:8080';
-const USERS = Number(__ENV.USERS || 23570);
 const CROWD = __ENV.CROWD || 'big_spenders_30d';
 const P99_MS = Number(__ENV.P99_MS || 5);
 const P999_MS = Number(__ENV.P999_MS || 25);
 const headers = __ENV.TOKEN ? { Authorization: `Bearer ${__ENV.TOKEN}` } : {};
 
-// CDNOW's uids: five digits.
-const uidOf = (i) => String(i).padStart(5, '0');
-
 function ask(responseCallback) {
-  const uid = uidOf(1 + Math.floor(Math.random() * USERS));
+  const uid = pickUid();
   const asksForOne = Math.random() < 0.5;
   const query = asksForOne ? `uid=${uid}&crowdCode=${CROWD}` : `uid=${uid}`;
   const response = http.get(`${BASE_URL}/match?${query}`, {
@@ -45,6 +42,7 @@ export function matchOrRefusal() {
     'a fresh answer, or 503 with Retry-After': (r) =>
       isFresh(r, part) || (r.status === 503 && Number(r.headers['Retry-After']) > 0),
   });
+  return response;
 }
 
 // Enough for bursts of 200 ms, which k6 makes itself when it gets no CPU.

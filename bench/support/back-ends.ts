@@ -7,7 +7,7 @@ import { startHeartbeat } from '../../events/heartbeat.js';
 import { openEventBus } from '../../events/open-event-bus.js';
 import { openStores, type Stores } from '../../stores/open-stores.js';
 import { crowdRule } from '../../test/support/crowd-rule.js';
-import { startTestEngine } from '../../test/support/engines.js';
+import { startTestEngine, type TestEngine } from '../../test/support/engines.js';
 import { startTestHBase } from '../../test/support/hbase.js';
 
 export interface BackEnds {
@@ -16,6 +16,8 @@ export interface BackEnds {
   readonly stores: Stores;
   readonly bus: EventBus;
   readonly hbasePids: readonly number[];
+  /** Of all three. */
+  readonly pids: readonly number[];
   /** The gateway's settings for HBase and Kafka, and the one for Redis. */
   readonly settings: Readonly<Record<string, string>>;
   readonly redisSettings: Readonly<Record<string, string>>;
@@ -36,11 +38,14 @@ export async function startBackEnds(): Promise<BackEnds> {
   const bus = await openEventBus({ kafka: { brokers: [broker], tls: null, sasl: null, prefix: '' }, folder });
   const stopBeats = startHeartbeat(bus, { onError: () => undefined });
   await stores.prepare();
+  const pidOf = ({ engine }: Pick<TestEngine, 'engine'>, name: string): number =>
+    engine.process(name).pid ?? 0;
   return {
     folder,
     stores,
     bus,
-    hbasePids: [hbase.engine.process('hbase').pid ?? 0],
+    hbasePids: [pidOf(hbase, 'hbase')],
+    pids: [pidOf(hbase, 'hbase'), pidOf(kafka, 'kafka'), pidOf(redis, 'redis')],
     settings: {
       QUANREN_HBASE_NODES: hbase.engine.addresses.bootstrap ?? '',
       QUANREN_KAFKA_BROKERS: broker,

@@ -1,0 +1,58 @@
+// Twice the CAPACITY, between two times of 0.7 of it: k6 run -e CAPACITY=1000 -e SECONDS=60 bench/k6/overload.js
+// against a gateway that is set to it (QUANREN_GATEWAY_WORKER_USERS_PER_SECOND, times its workers). Of twice the capacity nine
+// tenths of the capacity must be answered, and the rest be refused within REFUSAL_P99_MS. That what is answered takes at most
+// twice as long as in `nominal` is for whoever reads the summary: no threshold of k6 compares two figures.
+import { Counter, Trend } from 'k6/metrics';
+import { match, matchOrRefusal, thresholdsFor, usersFor } from './match.js';
+
+const CAPACITY = Number(__ENV.CAPACITY || 1000);
+const SECONDS = Number(__ENV.SECONDS || 60);
+const REFUSAL_P99_MS = Number(__ENV.REFUSAL_P99_MS || 5);
+const NOMINAL = 0.7;
+const CALM_SECONDS = Math.ceil(SECONDS / 3);
+
+const answered = new Counter('answered');
+const refused = new Counter('refused');
+const answeredMs = new Trend('answered_duration', true);
+const refusedMs = new Trend('refused_duration', true);
+
+const scenario = (exec, share, startSeconds, seconds) => ({
+  executor: 'constant-arrival-rate',
+  exec,
+  startTime: `${startSeconds}s`,
+  gracefulStop: '2s',
+  rate: share * CAPACITY,
+  timeUnit: '1s',
+  duration: `${seconds}s`,
+  preAllocatedVUs: usersFor(share * CAPACITY),
+});
+
+export const options = {
+  scenarios: {
+    nominal: scenario('match', NOMINAL, 0, CALM_SECONDS),
+    twice: scenario('twice', 2, CALM_SECONDS + 2, SECONDS),
+    after: scenario('match', NOMINAL, CALM_SECONDS + SECONDS + 4, CALM_SECONDS),
+  },
+  thresholds: {
+    ...thresholdsFor('{scenario:nominal}'),
+    ...thresholdsFor('{scenario:after}'),
+    'http_req_failed{scenario:twice}': ['rate<0.001'],
+    'checks{scenario:twice}': ['rate>0.999'],
+    'dropped_iterations{scenario:twice}': ['count==0'],
+    answered: [`count>${0.9 * CAPACITY * SECONDS}`],
+    refused_duration: [`p(99)<${REFUSAL_P99_MS}`],
+  },
+};
+
+export function twice() {
+  const { status, timings } = matchOrRefusal();
+  if (status === 200) {
+    answered.add(1);
+    answeredMs.add(timings.duration);
+  } else {
+    refused.add(1);
+    refusedMs.add(timings.duration);
+  }
+}
+
+export { match };
