@@ -3,9 +3,9 @@
  *
  * 1. Misses, twice the capacity. wrk, whose connections wait for each reply, finds the capacity; then requests come at
  *    stated rates, answered or not (`support/open-loop.ts`): 0.7 of the capacity (nominal), twice it, and nominal again,
- *    in turns, so that a machine that changes its pace changes it for all. So that the generator is not the limit, the
- *    work is made heavy: every user is in hundreds of crowds, and QUANREN_GATEWAY_CACHE_ENTRIES=16 makes each request
- *    read, sort and write them all.
+ *    in turns, so that a machine that changes its pace changes it for all. So that the generator is not the limit, and an
+ *    answer costs much more than a refusal (whose system calls it needs too), the work is made heavy: every user is in
+ *    hundreds of crowds, and QUANREN_GATEWAY_CACHE_ENTRIES=16 makes each request read, sort and write them all.
  * 2. Hits, 64 times the connections: at the pace of the cache no generator on one core offers twice what the gateway on
  *    the other can do, so the load grows by connections that wait.
  * 3. Connections that only sit there, 10,000 of them, half of which write a byte every five seconds, beside hits at a
@@ -14,7 +14,7 @@
  * The gateway runs on core 0, the load on core 1.
  *
  *   npm run bench -- overload
- *   node dist/bench/overload.bench.js [--parts misses,hits,sitting] [--crowds 500] [--seconds 20] [--rounds 3] [--connections 1000]
+ *   node dist/bench/overload.bench.js [--parts misses,hits,sitting] [--crowds 1200] [--seconds 60] [--rounds 1] [--connections 1000]
  *
  * Needs Linux, taskset (util-linux) and wrk (Debian: apt install wrk).
  */
@@ -35,10 +35,10 @@ const { values } = parseArgs({
     /** Which of the three. */
     parts: { type: 'string', default: 'misses,hits,sitting' },
     /** Each user is in half of so many. */
-    crowds: { type: 'string', default: '500' },
+    crowds: { type: 'string', default: '1200' },
     /** Of twice the capacity, each round; the others take a quarter of it. */
-    seconds: { type: 'string', default: '20' },
-    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '60' },
+    rounds: { type: 'string', default: '1' },
     /** Of the load that does not wait. */
     connections: { type: 'string', default: '1000' },
   },
@@ -49,6 +49,7 @@ const USERS = 2_000;
 /** Of the load that waits: enough to keep the gateway busy, and 64 times that. */
 const [FEW, MANY] = [16, 1_024];
 const NOMINAL = 0.7;
+const WARM_UP_SECONDS = 5;
 /** Far below what both cores can do: the question is what sitting costs the others. */
 const [SITTERS, SITTERS_RATE] = [10_000, 2_000];
 
@@ -68,7 +69,7 @@ async function withGateway(
 ): Promise<void> {
   const gateway = await startGateway(data, { QUANREN_GATEWAY_CACHE_ENTRIES: String(cacheEntries) });
   try {
-    await waitingLoad(gateway, 2, FEW);
+    await waitingLoad(gateway, WARM_UP_SECONDS, FEW);
     await run(gateway);
   } finally {
     await gateway.process.stop();

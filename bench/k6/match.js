@@ -45,6 +45,21 @@ export function matchOrRefusal() {
   return response;
 }
 
+// At a rate that does not follow the answers, from `startSeconds` on.
+export const constantly = (exec, rate, startSeconds, duration) => ({
+  executor: 'constant-arrival-rate',
+  exec,
+  startTime: `${startSeconds}s`,
+  gracefulStop: '1s',
+  rate,
+  timeUnit: '1s',
+  duration,
+  preAllocatedVUs: usersFor(rate),
+});
+
+// Before anything is measured: k6's users connect with their first request, all at the same time.
+export const WARM_UP_SECONDS = 4;
+
 // Enough for bursts of 200 ms, which k6 makes itself when it gets no CPU.
 export const usersFor = (rate) => Math.max(50, Math.ceil(rate / 5));
 

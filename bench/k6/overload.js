@@ -3,7 +3,7 @@
 // tenths of the capacity must be answered, and the rest be refused within REFUSAL_P99_MS. That what is answered takes at most
 // twice as long as in `nominal` is for whoever reads the summary: no threshold of k6 compares two figures.
 import { Counter, Trend } from 'k6/metrics';
-import { match, matchOrRefusal, thresholdsFor, usersFor } from './match.js';
+import { constantly, match, matchOrRefusal, thresholdsFor, WARM_UP_SECONDS } from './match.js';
 
 const CAPACITY = Number(__ENV.CAPACITY || 1000);
 const SECONDS = Number(__ENV.SECONDS || 60);
@@ -16,22 +16,17 @@ const refused = new Counter('refused');
 const answeredMs = new Trend('answered_duration', true);
 const refusedMs = new Trend('refused_duration', true);
 
-const scenario = (exec, share, startSeconds, seconds) => ({
-  executor: 'constant-arrival-rate',
-  exec,
-  startTime: `${startSeconds}s`,
-  gracefulStop: '2s',
-  rate: share * CAPACITY,
-  timeUnit: '1s',
-  duration: `${seconds}s`,
-  preAllocatedVUs: usersFor(share * CAPACITY),
-});
-
 export const options = {
   scenarios: {
-    nominal: scenario('match', NOMINAL, 0, CALM_SECONDS),
-    twice: scenario('twice', 2, CALM_SECONDS + 2, SECONDS),
-    after: scenario('match', NOMINAL, CALM_SECONDS + SECONDS + 4, CALM_SECONDS),
+    warm: constantly('matchOrRefusal', 2 * CAPACITY, 0, `${WARM_UP_SECONDS - 1}s`),
+    nominal: constantly('match', Math.round(NOMINAL * CAPACITY), WARM_UP_SECONDS, `${CALM_SECONDS}s`),
+    twice: constantly('twice', 2 * CAPACITY, WARM_UP_SECONDS + CALM_SECONDS + 2, `${SECONDS}s`),
+    after: constantly(
+      'match',
+      Math.round(NOMINAL * CAPACITY),
+      WARM_UP_SECONDS + CALM_SECONDS + SECONDS + 4,
+      `${CALM_SECONDS}s`,
+    ),
   },
   thresholds: {
     ...thresholdsFor('{scenario:nominal}'),
@@ -55,4 +50,4 @@ export function twice() {
   }
 }
 
-export { match };
+export { match, matchOrRefusal };

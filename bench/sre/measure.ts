@@ -1,6 +1,6 @@
 /** The measurements of the page; each gives rows of its tables. */
 import { median, show } from '../support/figures.js';
-import { type K6Metrics, runK6 } from '../support/k6.js';
+import { runK6 } from '../support/k6.js';
 import { runWrk } from '../support/load.js';
 import { cpuSeconds } from '../support/processes.js';
 import { describeShares, readCounters } from './counters.js';
@@ -21,6 +21,8 @@ const CONNECTIONS = 64;
 /** Of an answer at a stated rate, in milliseconds: 99% and 99.9%. */
 const [P99_MS, P999_MS] = [5, 25];
 const REFUSAL_P99_MS = 5;
+/** As overload.js has it. */
+const NOMINAL = 0.7;
 /** Of the rate of hits over the embedded store and bus. */
 const LEAST_OF_EMBEDDED = 0.95;
 const WARM_UP_SECONDS = 4;
@@ -85,19 +87,19 @@ export async function measureLatency(
   };
   const { metrics, missed } = await runK6('steady.js', settings);
   for (const each of missed) page.miss(`${kind} at ${rate}/s: ${each}`);
-  return [kind, ...describeRun(metrics, '', rate), missed.length === 0 ? 'yes' : '**no**'];
-}
-
-/** Of a scenario of k6, or of all. */
-function describeRun(metrics: K6Metrics, scenario: string, rate: number): string[] {
-  const of = (name: string): Readonly<Record<string, number>> => metrics[name + scenario] ?? {};
+  const of = (name: string): Readonly<Record<string, number>> => metrics[`${name}{scenario:steady}`] ?? {};
   return [
-    show(rate),
+    ...[kind, show(rate)],
     ...LATENCIES.map((part) => show(of('http_req_duration')[part] ?? Number.NaN, 2)),
-    `${show(100 * (of('http_req_failed').value ?? 0), 2)} %`,
+    showFailed(of('http_req_failed')),
     show(of('dropped_iterations').count ?? 0),
+    missed.length === 0 ? 'yes' : '**no**',
   ];
 }
+
+/** k6 gives the share of a rate as its `value`. */
+const showFailed = ({ value = Number.NaN }: Readonly<Record<string, number>>): string =>
+  `${show(100 * value, 2)} %`;
 
 export const OVERLOAD_HEAD = [
   'asked for',
@@ -118,51 +120,42 @@ export async function measureOverload(
   limit: number,
   seconds: number,
 ): Promise<string[][]> {
-  const settings = {
+  const { metrics, missed } = await runK6('overload.js', {
+    BASE_URL: url,
+    KIND: 'hit',
     CAPACITY: String(limit),
     SECONDS: String(seconds),
     P99_MS: String(P99_MS),
     P999_MS: String(P999_MS),
-  };
-  const refusals = { REFUSAL_P99_MS: String(REFUSAL_P99_MS) };
-  const { metrics, missed } = await runK6('overload.js', {
-    BASE_URL: url,
-    KIND: 'hit',
-    ...settings,
-    ...refusals,
+    REFUSAL_P99_MS: String(REFUSAL_P99_MS),
     ...who,
   });
   for (const each of missed) page.miss(`overload: ${each}`);
-  const p99 = (name: string): number => metrics[name]?.['p(99)'] ?? Number.NaN;
-  const nominalP99 = p99('http_req_duration{scenario:nominal}');
-  const answeredP99 = p99('answered_duration');
-  if (!(answeredP99 <= 2 * nominalP99))
-    page.miss(
-      `overload: p99 of the answers ${show(answeredP99, 2)} ms is more than twice the nominal ${show(nominalP99, 2)} ms`,
-    );
-  const calm = (name: string): string[] => {
-    const of = (metric: string) => metrics[`${metric}{scenario:${name}}`] ?? {};
-    const { med = Number.NaN, 'p(99)': last = Number.NaN } = of('http_req_duration');
-    const failed = `${show(100 * (of('http_req_failed').value ?? 0), 2)} %`;
-    return [
-      `0.7 of it (${name})`,
-      show(0.7 * limit),
-      show(0.7 * limit),
-      show(med, 2),
-      show(last, 2),
-      '0',
-      '–',
-      failed,
-      show(of('dropped_iterations').count ?? 0),
-    ];
-  };
-  const of = (name: string) => metrics[name] ?? {};
+  const of = (name: string): Readonly<Record<string, number>> => metrics[name] ?? {};
+  const times = (name: string): string[] =>
+    ['med', 'p(99)'].map((part) => show(of(name)[part] ?? Number.NaN, 2));
+  const failures = (scenario: string): string[] => [
+    showFailed(of(`http_req_failed{scenario:${scenario}}`)),
+    show(of(`dropped_iterations{scenario:${scenario}}`).count ?? 0),
+  ];
+  const perSecond = (count: number | undefined, during: number): string =>
+    show((count ?? Number.NaN) / during);
+  const calm = (scenario: string): string[] => [
+    ...[`0.7 of it (${scenario})`, show(NOMINAL * limit)],
+    // Of a rate, `fails` are those for which it did not hold.
+    perSecond(of(`http_req_failed{scenario:${scenario}}`).fails, Math.ceil(seconds / 3)),
+    ...[...times(`http_req_duration{scenario:${scenario}}`), '–', '–', ...failures(scenario)],
+  ];
+  const [nominalP99, answeredP99] = ['http_req_duration{scenario:nominal}', 'answered_duration'].map(
+    (name) => of(name)['p(99)'] ?? Number.NaN,
+  ) as [number, number];
+  if (!(answeredP99 <= 2 * nominalP99)) {
+    const [late, nominal] = [show(answeredP99, 2), show(nominalP99, 2)];
+    page.miss(`overload: p99 of the answers ${late} ms is more than twice the nominal ${nominal} ms`);
+  }
   const twice = [
-    ...['twice', show(2 * limit), show((of('answered').count ?? 0) / seconds)],
-    ...[show(of('answered_duration').med ?? Number.NaN, 2), show(answeredP99, 2)],
-    ...[show((of('refused').count ?? 0) / seconds), show(p99('refused_duration'), 2)],
-    `${show(100 * (of('http_req_failed{scenario:twice}').value ?? 0), 2)} %`,
-    show(of('dropped_iterations{scenario:twice}').count ?? 0),
+    ...['twice', show(2 * limit), perSecond(of('answered').count, seconds), ...times('answered_duration')],
+    ...[perSecond(of('refused').count, seconds), times('refused_duration')[1] ?? '', ...failures('twice')],
   ];
   return [calm('nominal'), twice, calm('after')];
 }

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { LOAD_CORE, needProgram } from './processes.js';
 
 /** `http_req_duration`, `answered{scenario:x}` …: what k6 says of it, as `p(99)`, `rate`, `count`. Times in milliseconds. */
-export type K6Metrics = Readonly<Record<string, Readonly<Record<string, number>>>>;
+type K6Metrics = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 export interface K6Result {
   readonly metrics: K6Metrics;

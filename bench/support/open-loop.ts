@@ -72,7 +72,8 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   for (let dueMs = performance.now(); dueMs < endMs; dueMs += gapMs(random, perSecond)) {
     while (dueMs > performance.now()) await sleep(1);
     lateness.push(performance.now() - dueMs);
-    const client = idle.pop();
+    // The one that was used longest ago: none of them must be idle for so long that the server closes it.
+    const client = idle.shift();
     if (client === undefined) unsent += 1;
     else {
       sent += 1;

@@ -36,7 +36,7 @@ export const REFUSING_SHARE = 0.1;
 /** What of that share was not used is kept up to this: enough to be rid of all that has come while it was late. */
 const MOST_REFUSING_MS = 100;
 /** Probing takes some 50 ms when it must go on: less than one request in a hundred meets it. */
-export const PROBE_AFTER_MS = 10_000;
+export const PROBE_AFTER_MS = 30_000;
 
 type State = 'calm' | 'late' | 'shedding' | 'probing';
 
