@@ -1,8 +1,8 @@
-// `npm test` and its parts. Usage: node scripts/test.mjs all | check | unit | faults [NAME] | differential [-- ARGS] | FILE…
+// `npm test` and its parts. Usage: node scripts/test.mjs all | check | unit | faults [NAME | pairs] | differential [-- ARGS] | FILE…
 //   all           check, then every test; closes with one line of counts
 //   check         format, lint, types, floating promises, dependency directions
 //   unit          the tests beside the code (no server is started)
-//   faults        every scene of the fault suite, or those whose name has NAME
+//   faults        every scene of the fault suite, or those whose name has NAME, or all pairs
 //   differential  the big differential run: --rules N --rows N --seed S
 //   FILE…         these test files alone, as source paths (rules/parse.test.ts)
 import { spawnSync } from 'node:child_process';
@@ -14,6 +14,7 @@ import { root, run, runTool, setUp } from './setup.mjs';
 
 const SKIPPED = new Set(['node_modules', 'dist', '.git', '.quanren']);
 const LONGEST_FILE_MS = 15 * 60_000;
+const LONGEST_FAULTS_MS = 3 * 60 * 60_000;
 
 function testFiles(folder = root) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -56,11 +57,11 @@ function check() {
   ]);
 }
 
-async function test(sources) {
+async function test(sources, timeout = LONGEST_FILE_MS) {
   let passed = 0;
   let failed = 0;
   const failures = [];
-  const stream = runTests({ files: sources.map(compiled), concurrency: 2, timeout: LONGEST_FILE_MS });
+  const stream = runTests({ files: sources.map(compiled), concurrency: 2, timeout });
   const count = (data, add) => {
     if (data.details?.type === 'suite') return;
     // With process isolation each file is reported as a test of its own around those it holds.
@@ -94,7 +95,7 @@ else if (what === 'all') {
 } else if (what === 'unit') await test(testFiles().filter(isUnit));
 else if (what === 'faults') {
   process.env.FAULTS = rest[0] ?? 'all';
-  await test(['test/faults/faults.test.ts']);
+  await test(['test/faults/faults.test.ts'], LONGEST_FAULTS_MS);
 } else if (what === 'differential')
   run(process.execPath, ['dist/test/differential/run.js', ...rest], { stdio: 'inherit' });
 else await test([what, ...rest]);

@@ -31,6 +31,8 @@ export interface Observation {
   readonly atMs: number;
   readonly tookMs: number;
   readonly kind: Kind;
+  /** Which gateway was asked: 0 … */
+  readonly gateway: number;
   readonly outcome: Outcome;
   /** Of those that are wrong or failed: what came, and what was true. */
   readonly detail?: string;
@@ -41,11 +43,16 @@ const PATIENCE_MS = 3_000;
 /** To each gateway; what finds all of them waiting is not sent, which counts as a failure of whoever lets them wait. */
 const MAX_CONNECTIONS = 256;
 const RECONNECT_MS = 20;
+/** What was due while this process itself did not run for longer is not sent: all at once it would be another load. */
+const MAX_LATE_MS = 200;
+/** Then a connection makes room for another, which may come to another worker: so that one which is new gets its share. */
+const REQUESTS_PER_CONNECTION = 20;
 
 /** Connections to one gateway. */
 class Pool {
   readonly #port: number;
   readonly #idle: RawHttpClient[] = [];
+  readonly #served = new WeakMap<RawHttpClient, number>();
   #open = 0;
 
   constructor(port: number) {
@@ -73,7 +80,13 @@ class Pool {
     const patience = setTimeout(() => client.destroy(), PATIENCE_MS);
     try {
       const reply = await client.get(target);
-      this.#idle.push(client);
+      const served = (this.#served.get(client) ?? 0) + 1;
+      this.#served.set(client, served);
+      if (served < REQUESTS_PER_CONNECTION) this.#idle.push(client);
+      else {
+        this.#open -= 1;
+        client.destroy();
+      }
       return reply;
     } catch (error) {
       this.#open -= 1;
@@ -119,6 +132,7 @@ export class Load {
     let dueMs = Date.now();
     while (!this.#isOver) {
       while (dueMs > Date.now()) await sleep(1);
+      dueMs = Math.max(dueMs, Date.now() - MAX_LATE_MS);
       const asked = this.#ask(dueMs);
       this.#underWay.add(asked);
       void asked.finally(() => this.#underWay.delete(asked));
@@ -136,16 +150,19 @@ export class Load {
     const askedAtMs = Date.now();
     const startedMs = performance.now();
     let judged: { outcome: Outcome; detail?: string };
+    const gateway = random.int(this.#pools.length);
     try {
-      const reply = await random.pick(this.#pools).ask(`/match?uid=${uid}&crowdCode=${crowdCode}`);
+      const reply = await this.#pools[gateway]?.ask(`/match?uid=${uid}&crowdCode=${crowdCode}`);
       judged = reply === undefined ? { outcome: 'unsent' } : this.#judge(uid, reply, askedAtMs);
     } catch (error) {
-      judged = { outcome: 'failed', detail: String(error) };
+      const tookMs = Math.round(performance.now() - startedMs);
+      judged = { outcome: 'failed', detail: `${kind} at gateway ${gateway}, after ${tookMs} ms: ${error}` };
     }
     this.observations.push({
       atMs: askedAtMs,
       tookMs: performance.now() - startedMs,
       kind,
+      gateway,
       ...judged,
     });
   }

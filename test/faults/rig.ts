@@ -1,7 +1,8 @@
 /**
- * The gateway with all its back ends as real processes, a writer that changes memberships as every writer does, and the
- * judge. Between them lies a network that can be made bad: HBase and Kafka name themselves to their clients 127.0.0.2,
- * where proxies listen on the ports that the servers have on 127.0.0.1.
+ * The gateway with all its back ends as real processes, a writer that changes memberships as every writer does, a control
+ * plane that changes rules as the platform does, and the judge. Between them lies a network that can be made bad: HBase
+ * and Kafka name themselves to their clients 127.0.0.2, where proxies listen on the ports that the servers have on
+ * 127.0.0.1.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,42 +13,56 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { findFreePort } from '../../cli/ports.js';
 import type { EventBus } from '../../events/event-bus.js';
-import { startHeartbeat } from '../../events/heartbeat.js';
 import { openEventBus } from '../../events/open-event-bus.js';
 import { openStores, type Stores } from '../../stores/open-stores.js';
 import { Random } from '../differential/random.js';
 import { GatewayProcess } from '../integration/gateway/gateway-process.js';
 import { startTestEngine, type TestEngine } from '../support/engines.js';
+import { RawHttpClient } from '../support/raw-http-client.js';
+import { SmallDisk } from '../support/small-disk.js';
+import { until } from '../support/until.js';
+import { ControlPlane } from './control-plane.js';
 import { FaultProxy, type Weather } from './fault-proxy.js';
 import { Load } from './load.js';
 import { Truth } from './truth.js';
+import { Writer } from './writer.js';
+import { Yardstick } from './yardstick.js';
 
 const CROWD = 'online_now';
+/** Paused and made active again, to see that it is told. */
+const SWITCHED_CROWD = 'switched';
 const PROXY_HOST = '127.0.0.2';
 const REGION_SERVERS = ['regionserver-1', 'regionserver-2'];
 const STALE_AFTER_MS = 5_000;
-const STEADY_USERS = 500;
+/** A user whose entry ends by its age while the store is away is not cached any more: none does while the suite runs. */
+const CACHE_TTL_MS = 4 * 3_600_000;
+/** Few enough that after seconds every worker was asked for each of them, and has them cached. */
+const STEADY_USERS = 64;
+const WARM_UP_MS = 10_000;
 const CHANGING_USERS = 100;
-const WRITE_EVERY_MS = 25;
-const HEARTBEAT_EVERY_MS = 500;
-const PUBLISH_AGAIN_MS = 200;
 const CLOCK_STEP = 'clock-step';
 const SERVES_WITHIN_MS = 120_000;
+const TOLD_WITHIN_MS = 10_000;
+/** Fresh connections that must agree: with two workers, one that was not told is missed once in 2^12. */
+const AGREEING_ANSWERS = 12;
 
 export interface RigOptions {
   readonly gateways: number;
+  readonly workersEach: number;
+  /** What each worker admits. */
+  readonly usersPerSecondEach: number;
   /** Requests a second, of all gateways together. */
   readonly perSecond: number;
   readonly seed: number;
+  /** Whether Kafka keeps its data on a disk that can be filled. */
+  readonly hasSmallDisk: boolean;
 }
 
-export const ENGINES = ['hbase', 'kafka', 'redis'] as const;
+export const ENGINES = ['hbase', 'kafka', 'redis', 'postgres'] as const;
 export type EngineName = (typeof ENGINES)[number];
+export type ProxiedName = Exclude<EngineName, 'postgres'>;
 
-export function childrenOf(pid: number): number[] {
-  const pids = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
-  return pids.trim().split(/\s+/).map(Number);
-}
+type Engines = Readonly<Record<EngineName, TestEngine>>;
 
 /** A gateway that can be killed and started again where it was. */
 interface Place {
@@ -55,27 +70,31 @@ interface Place {
   gateway: GatewayProcess;
 }
 
-export class Rig {
-  readonly engines: Readonly<Record<EngineName, TestEngine>>;
+interface Parts {
+  readonly folder: string;
+  readonly engines: Engines;
+  readonly proxies: Readonly<Record<ProxiedName, readonly FaultProxy[]>>;
+  readonly kafkaDisk: SmallDisk | undefined;
+  readonly stores: Stores;
+  readonly bus: EventBus;
+  readonly writer: Writer;
+  readonly plane: ControlPlane;
+  readonly places: readonly Place[];
   readonly load: Load;
-  readonly #folder: string;
-  readonly #proxies: Readonly<Record<EngineName, readonly FaultProxy[]>>;
-  readonly #stores: Stores;
-  readonly #bus: EventBus;
-  readonly #truth = new Truth(STALE_AFTER_MS);
-  readonly #random: Random;
-  readonly #steadyUids = Array.from({ length: STEADY_USERS }, (_, i) => `steady-${i}`);
-  readonly #changingUids = Array.from({ length: CHANGING_USERS }, (_, i) => `changing-${i}`);
-  /** What was last written, and its change time: strictly increasing, since leaving wins a tie. */
-  readonly #written = new Map<string, { readonly isMember: boolean; readonly changeTimeMs: number }>();
-  readonly #places: readonly Place[];
-  readonly #stopBeats: () => Promise<void>;
-  /** Changes that the store may have and the bus does not: no heartbeat may overtake them. */
-  #unpublished = 0;
-  #isOver = false;
-  #writing: Promise<unknown> = Promise.resolve();
+  readonly yardstick: Yardstick;
+}
+
+const uids = (kind: string, count: number) => Array.from({ length: count }, (_, i) => `${kind}-${i}`);
+const STEADY_UIDS = uids('steady', STEADY_USERS);
+const CHANGING_UIDS = uids('changing', CHANGING_USERS);
+
+export class Rig {
+  readonly #parts: Parts;
+  /** By gateway, how much of its output was looked at. */
+  readonly #heard = new WeakMap<GatewayProcess, number>();
 
   static async start(options: RigOptions): Promise<Rig> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'quanren-faults-'));
     const ports: Record<string, number> = {};
     for (const name of [...REGION_SERVERS, 'kafka', 'redis']) ports[name] = await findFreePort();
     const proxyOf = (name: string) => FaultProxy.start(PROXY_HOST, ports[name] ?? 0);
@@ -84,123 +103,140 @@ export class Rig {
       kafka: [await proxyOf('kafka')],
       redis: [await proxyOf('redis')],
     };
+    const kafkaFolder = path.join(folder, 'kafka');
+    const kafkaDisk = options.hasSmallDisk ? SmallDisk.mount(kafkaFolder) : undefined;
     const pick = (names: readonly string[]) =>
       Object.fromEntries(names.map((name) => [name, ports[name] ?? 0]));
-    const [hbase, kafka, redis] = await Promise.all([
+    const [hbase, kafka, redis, postgres] = await Promise.all([
       startTestEngine('hbase', {
         regionServers: REGION_SERVERS.length,
         ports: pick(REGION_SERVERS),
         settings: { 'hbase.unsafe.regionserver.hostname': PROXY_HOST },
       }),
       startTestEngine('kafka', {
+        folder: path.join(kafkaFolder, 'engine'),
         ports: pick(['kafka']),
         settings: { 'advertised.listeners': `PLAINTEXT://${PROXY_HOST}:${ports.kafka}` },
       }),
       startTestEngine('redis', { ports: pick(['redis']) }),
+      startTestEngine('postgres'),
     ]);
-    const folder = mkdtempSync(path.join(tmpdir(), 'quanren-faults-'));
     const nodes = REGION_SERVERS.map((name) => ({ host: PROXY_HOST, port: ports[name] ?? 0 }));
     const stores = openStores({ kind: 'hbase', nodes, user: 'quanren', tls: undefined });
     await stores.prepare();
     const broker = `${PROXY_HOST}:${ports.kafka}`;
-    const bus = await openEventBus({
-      kafka: { brokers: [broker], tls: null, sasl: null, prefix: '' },
-      folder: '',
+    const kafkaConnection = { brokers: [broker], tls: null, sasl: null, prefix: '' };
+    const bus = await openEventBus({ kafka: kafkaConnection, folder: '' });
+    const truth = new Truth(STALE_AFTER_MS);
+    const writer = new Writer({
+      ...{ store: stores.memberships, bus, crowdCode: CROWD, uids: CHANGING_UIDS, truth },
+      random: new Random(options.seed),
     });
-    const value = {
-      crowdCode: CROWD,
-      status: 'active',
-      ruleVersion: 1,
-      rule: '{"tag_code":"age","op":">","value":1}',
+    const plane = await ControlPlane.start(postgres.engine, bus, () => writer.hasPublishedAll);
+    for (const crowdCode of [CROWD, SWITCHED_CROWD]) await plane.addCrowd(crowdCode);
+    const environment = {
+      NODE_OPTIONS: `--inspect-port=0 --import=${path.join(import.meta.dirname, 'step-clock.js')}`,
+      CLOCK_STEP_FILE: path.join(folder, CLOCK_STEP),
+      QUANREN_GATEWAY_WORKERS: String(options.workersEach),
+      QUANREN_GATEWAY_WORKER_USERS_PER_SECOND: String(options.usersPerSecondEach),
+      QUANREN_GATEWAY_WORKER_HEAP_MIB: '128',
+      QUANREN_GATEWAY_CACHE_TTL_MS: String(CACHE_TTL_MS),
+      QUANREN_GATEWAY_STALE_AFTER_MS: String(STALE_AFTER_MS),
+      QUANREN_HBASE_NODES: nodes.map(({ host, port }) => `${host}:${port}`).join(),
+      QUANREN_KAFKA_BROKERS: broker,
+      QUANREN_REDIS_URL: `redis://${PROXY_HOST}:${ports.redis}`,
     };
-    await bus.publish('crowd-rules', [{ key: CROWD, value }]);
     const places: Place[] = [];
     for (let i = 0; i < options.gateways; i += 1) {
-      const environment = {
-        QUANREN_GATEWAY_PORT: String(await findFreePort()),
-        NODE_OPTIONS: `--import=${path.join(import.meta.dirname, 'step-clock.js')}`,
-        CLOCK_STEP_FILE: path.join(folder, CLOCK_STEP),
-        QUANREN_GATEWAY_STALE_AFTER_MS: String(STALE_AFTER_MS),
-        QUANREN_HBASE_NODES: nodes.map(({ host, port }) => `${host}:${port}`).join(),
-        QUANREN_KAFKA_BROKERS: broker,
-        QUANREN_REDIS_URL: `redis://${PROXY_HOST}:${ports.redis}`,
-      };
-      places.push({ environment, gateway: await GatewayProcess.start({ folder }, environment) });
+      const own = { ...environment, QUANREN_GATEWAY_PORT: String(await findFreePort()) };
+      places.push({ environment: own, gateway: await GatewayProcess.start({ folder }, own) });
     }
-    const rig = new Rig(options, { hbase, kafka, redis }, proxies, stores, bus, folder, places);
+    const load = new Load({
+      ports: places.map(({ environment: { QUANREN_GATEWAY_PORT: port } }) => Number(port)),
+      perSecond: options.perSecond,
+      crowdCode: CROWD,
+      steadyUids: STEADY_UIDS,
+      changingUids: CHANGING_UIDS,
+      random: new Random(options.seed + 1),
+      truth,
+    });
+    const engines = { hbase, kafka, redis, postgres };
+    const yardstick = await Yardstick.start();
+    const rig = new Rig({
+      ...{ folder, engines, proxies, kafkaDisk, stores, bus, writer, plane, places, load, yardstick },
+    });
     await rig.#begin();
     return rig;
   }
 
-  private constructor(
-    options: RigOptions,
-    engines: Record<EngineName, TestEngine>,
-    proxies: Record<EngineName, readonly FaultProxy[]>,
-    stores: Stores,
-    bus: EventBus,
-    folder: string,
-    places: readonly Place[],
-  ) {
-    this.engines = engines;
-    this.#proxies = proxies;
-    this.#stores = stores;
-    this.#bus = bus;
-    this.#folder = folder;
-    this.#places = places;
-    this.#random = new Random(options.seed);
-    this.#stopBeats = startHeartbeat(bus, {
-      everyMs: HEARTBEAT_EVERY_MS,
-      mayBeat: () => this.#unpublished === 0,
-      onError: () => undefined,
-    });
-    this.load = new Load({
-      ports: places.map(({ environment }) => Number(environment.QUANREN_GATEWAY_PORT)),
-      perSecond: options.perSecond,
-      crowdCode: CROWD,
-      steadyUids: this.#steadyUids,
-      changingUids: this.#changingUids,
-      random: new Random(options.seed + 1),
-      truth: this.#truth,
-    });
+  private constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** Every user is a member, and asked for by every gateway, before anything goes wrong. */
   async #begin(): Promise<void> {
-    for (const { gateway } of this.#places) await gateway.ready();
-    await Promise.all([...this.#steadyUids, ...this.#changingUids].map((uid) => this.#write(uid)));
-    this.load.start();
-    this.#writing = this.#writeOn();
-    await sleep(5_000);
+    const { writer, load } = this.#parts;
+    for (const gateway of this.gateways) await gateway.ready();
+    await Promise.all([...STEADY_UIDS, ...CHANGING_UIDS].map((uid) => writer.write(uid)));
+    load.start();
+    writer.start();
+    await sleep(WARM_UP_MS);
+  }
+
+  get engines(): Engines {
+    return this.#parts.engines;
+  }
+
+  get load(): Load {
+    return this.#parts.load;
+  }
+
+  get yardstick(): Yardstick {
+    return this.#parts.yardstick;
+  }
+
+  get plane(): ControlPlane {
+    return this.#parts.plane;
   }
 
   get gateways(): readonly GatewayProcess[] {
-    return this.#places.map(({ gateway }) => gateway);
+    return this.#parts.places.map(({ gateway }) => gateway);
   }
 
-  turn(engine: EngineName, weather: Weather): void {
-    for (const proxy of this.#proxies[engine]) proxy.turn(weather);
+  /** The first gateway: of all faults of gateways the one that is hurt. */
+  get victim(): GatewayProcess {
+    const [gateway] = this.gateways;
+    if (gateway === undefined) throw new RangeError('There is no gateway.');
+    return gateway;
+  }
+
+  get kafkaDisk(): SmallDisk {
+    const { kafkaDisk } = this.#parts;
+    if (kafkaDisk === undefined) throw new RangeError('Kafka is on no disk of its own.');
+    return kafkaDisk;
+  }
+
+  turn(engine: ProxiedName, weather: Weather): void {
+    for (const proxy of this.#parts.proxies[engine]) proxy.turn(weather);
   }
 
   /** Sets the clocks of all gateways so many milliseconds beside the machine's. */
   async setClocks(stepMs: number): Promise<void> {
-    await writeFile(path.join(this.#folder, CLOCK_STEP), String(stepMs));
-    for (const { child } of this.gateways) {
-      for (const pid of [child.pid ?? 0, ...childrenOf(child.pid ?? 0)]) process.kill(pid, 'SIGUSR2');
+    await writeFile(path.join(this.#parts.folder, CLOCK_STEP), String(stepMs));
+    for (const gateway of this.gateways) {
+      for (const pid of [gateway.child.pid ?? 0, ...gateway.workers()]) process.kill(pid, 'SIGUSR2');
     }
   }
 
   /** Resolves when HBase serves every region again: servers answer before their regions are open. */
   async storeServes(): Promise<void> {
-    const deadlineMs = Date.now() + SERVES_WITHIN_MS;
-    for (;;) {
-      try {
-        await this.#stores.memberships.getMany(this.#steadyUids, { deadlineMs: 1_000 });
-        return;
-      } catch (error) {
-        if (Date.now() > deadlineMs) throw error;
-        await sleep(100);
-      }
-    }
+    const { memberships } = this.#parts.stores;
+    const canRead = () =>
+      memberships.getMany(STEADY_UIDS, { deadlineMs: 1_000 }).then(
+        () => true,
+        () => false,
+      );
+    await until('HBase serves', canRead, SERVES_WITHIN_MS, 100);
   }
 
   async flushRedis(): Promise<void> {
@@ -210,73 +246,71 @@ export class Rig {
     redis.disconnect();
   }
 
-  /** The first gateway, kill -9; the promise is that of its coming back. */
-  async restartGateway(): Promise<void> {
-    const [place] = this.#places;
-    if (place === undefined) return;
-    const gone = new Promise((resolve) => place.gateway.child.once('exit', resolve));
-    place.gateway.child.kill('SIGKILL');
+  async killVictim(): Promise<void> {
+    const { child } = this.victim;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
     await gone;
-    place.gateway = await GatewayProcess.start({ folder: this.#folder }, place.environment);
   }
 
-  async #writeOn(): Promise<void> {
-    const underWay = new Set<Promise<void>>();
-    while (!this.#isOver) {
-      const uid = this.#random.pick(this.#changingUids);
-      const write = this.#write(uid);
-      underWay.add(write);
-      void write.finally(() => underWay.delete(write));
-      await sleep(WRITE_EVERY_MS);
-      // One that waits for a store or bus that is away holds up the rest, as it would in a job.
-      while (underWay.size > 64 && !this.#isOver) await sleep(WRITE_EVERY_MS);
-    }
-    await Promise.all(underWay);
+  /** Resolves when it listens. */
+  async startVictim(): Promise<void> {
+    const [place] = this.#parts.places;
+    if (place !== undefined)
+      place.gateway = await GatewayProcess.start({ folder: this.#parts.folder }, place.environment);
   }
 
-  /** The other membership; published until the bus has it, also where the store may or may not have taken it. */
-  async #write(uid: string): Promise<void> {
-    const nowMs = Date.now();
-    const last = this.#written.get(uid);
-    const isMember = last?.isMember !== true;
-    const changeTimeMs = Math.max(nowMs, (last?.changeTimeMs ?? 0) + 1);
-    this.#written.set(uid, { isMember, changeTimeMs });
-    const change = { uid, crowdCode: CROWD, kind: isMember ? 'enter' : 'leave', changeTimeMs } as const;
-    const acknowledge = this.#truth.write(uid, isMember, nowMs);
-    this.#unpublished += 1;
-    try {
-      await this.#stores.memberships.apply([change], nowMs);
-      acknowledge(Date.now());
-    } catch {
-      // It may have been done.
-    }
-    while (!this.#isOver) {
-      try {
-        await this.#bus.publish('membership-changes', [
-          { key: uid, value: { type: 'membership-changed', ...change } },
-        ]);
-        break;
-      } catch {
-        await sleep(PUBLISH_AGAIN_MS);
+  /** Changes the catalog, and resolves when every worker of every gateway answers so. */
+  async switchCrowd(status: 'active' | 'paused'): Promise<void> {
+    await this.plane.setStatus(SWITCHED_CROWD, status);
+    const reason = status === 'paused' ? 'paused_crowd' : 'not_member';
+    const deadlineMs = Date.now() + TOLD_WITHIN_MS;
+    for (const { url } of this.gateways) {
+      for (let agreeing = 0; agreeing < AGREEING_ANSWERS; ) {
+        const client = await RawHttpClient.connect(Number(new URL(url).port));
+        const { body } = await client.get(`/match?uid=${STEADY_UIDS[0]}&crowdCode=${SWITCHED_CROWD}`);
+        client.destroy();
+        if (body.includes(`"reason":"${reason}"`)) {
+          agreeing += 1;
+          continue;
+        }
+        agreeing = 0;
+        if (Date.now() > deadlineMs) throw new Error(`A change of a rule was not told: ${body}`);
+        await sleep(50);
       }
     }
-    this.#unpublished -= 1;
+  }
+
+  /** What the gateways have logged as errors since this was last asked. */
+  troubles(): string[] {
+    return this.gateways.flatMap((gateway) => {
+      const from = this.#heard.get(gateway) ?? 0;
+      this.#heard.set(gateway, gateway.output.length);
+      const lines = gateway.output.slice(from).split('\n');
+      return lines.flatMap((line) => /"level":[56]0.*"msg":"([^"]*)"/.exec(line)?.[1] ?? []);
+    });
   }
 
   async stop(): Promise<void> {
-    await this.load.stop();
-    this.#isOver = true;
-    await this.#writing;
-    await this.#stopBeats();
+    const { load, writer, plane, stores, bus, engines, proxies, kafkaDisk, yardstick, folder } = this.#parts;
+    await load.stop();
+    await writer.stop();
+    await yardstick.stop();
+    await plane.stop();
     await Promise.all(this.gateways.map((gateway) => gateway.stop()));
-    await this.#stores.close();
-    await this.#bus.close();
-    await Promise.all(Object.values(this.engines).map((engine) => engine.remove()));
-    await Promise.all(
-      Object.values(this.#proxies)
-        .flat()
-        .map((proxy) => proxy.stop()),
-    );
-    rmSync(this.#folder, { recursive: true, force: true });
+    await stores.close();
+    await bus.close();
+    await Promise.all(Object.values(engines).map((engine) => engine.remove()));
+    const all = Object.values(proxies).flat();
+    await Promise.all(all.map((proxy) => proxy.stop()));
+    kafkaDisk?.unmount();
+    rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Of a gateway's main process and its workers. */
+export function residentMib({ child: { pid } }: GatewayProcess): number {
+  const args = ['-o', 'rss=', '-p', String(pid), '--ppid', String(pid)];
+  const sizes = execFileSync('ps', args, { encoding: 'utf8' }).trim().split(/\s+/).map(Number);
+  return sizes.reduce((sum, kib) => sum + kib, 0) / 1_024;
 }

@@ -1,55 +1,67 @@
 /** What goes wrong: how it begins and how it ends. A scene is mended when what it hurt answers again. */
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EngineName, Rig } from './rig.js';
+import { until } from '../support/until.js';
+import type { EngineName, ProxiedName, Rig } from './rig.js';
+import { evaluateIn, WORKER_FAULTS } from './worker-faults.js';
 
 export interface Scene {
   readonly name: string;
+  /** What it is about. Of what is the same no two go wrong at once. */
+  readonly about: EngineName | 'gateway' | 'clock';
   /** Part of `npm test`; the rest runs with `npm run test:faults`. */
   readonly isShort?: true;
   /** How long it lasts before it is mended. */
   readonly forMs: number;
-  /** Whether users who are cached may be refused while it lasts: only where no gateway is left to answer. */
-  readonly isGatewayHurt?: true;
+  /** The first gateway is what is hurt: only the others are held to what is wanted. */
+  readonly hurtsGateway?: true;
+  /** It takes a disk that can be filled. */
+  readonly needsDisk?: true;
   readonly strike: (rig: Rig) => Promise<void>;
   readonly mend: (rig: Rig) => Promise<void>;
+  /** What must hold beside the answers, once all is mended. */
+  readonly check?: (rig: Rig) => Promise<void>;
 }
 
 const FINDS_OUT_MS = 3_000;
+const REPLACED_WITHIN_MS = 30_000;
+const WORKERS = 'quanren_gateway_workers';
 
 /** By engine, the processes that a fault is about. */
 const PROCESSES: Readonly<Record<EngineName, readonly string[]>> = {
   hbase: ['regionserver-1', 'regionserver-2'],
   kafka: ['kafka'],
   redis: ['redis'],
+  postgres: ['postgres'],
 };
 
-function killed(engine: EngineName, names: readonly string[], name: string, isShort?: true): Scene {
+function killed(about: EngineName, name: string, names = PROCESSES[about]): Scene {
   return {
     name: `${name} killed (kill -9), and started again`,
-    ...(isShort === undefined ? {} : { isShort }),
+    about,
     forMs: 5_000,
     strike: async ({ engines }) => {
-      await Promise.all(names.map((each) => engines[engine].engine.process(each).kill()));
+      await Promise.all(names.map((each) => engines[about].engine.process(each).kill()));
     },
     mend: async (rig) => {
-      await rig.engines[engine].engine.start();
-      if (engine === 'hbase') await rig.storeServes();
+      await rig.engines[about].engine.start();
+      if (about === 'hbase') await rig.storeServes();
     },
   };
 }
 
-function paused(engine: EngineName, names: readonly string[], name: string, isShort?: true): Scene {
+function paused(about: EngineName, name: string, names = PROCESSES[about]): Scene {
   return {
     name: `${name} paused (SIGSTOP), and resumed`,
-    ...(isShort === undefined ? {} : { isShort }),
+    about,
     forMs: 2_000,
     strike: async ({ engines }) => {
-      await Promise.all(names.map((each) => engines[engine].engine.process(each).pause()));
+      await Promise.all(names.map((each) => engines[about].engine.process(each).pause()));
     },
     mend: async (rig) => {
       const { engines } = rig;
-      await Promise.all(names.map((each) => engines[engine].engine.process(each).resume()));
-      if (engine !== 'hbase') return;
+      await Promise.all(names.map((each) => engines[about].engine.process(each).resume()));
+      if (about !== 'hbase') return;
       // A region server that was taken for dead meanwhile finds that out, and ends itself: whoever runs it starts it again.
       await sleep(FINDS_OUT_MS);
       await engines.hbase.engine.start();
@@ -58,12 +70,55 @@ function paused(engine: EngineName, names: readonly string[], name: string, isSh
   };
 }
 
-function badNetwork(engine: EngineName, name: string, weather: Parameters<Rig['turn']>[1]): Scene {
+function badNetwork(about: ProxiedName, name: string, weather: Parameters<Rig['turn']>[1]): Scene {
   return {
     name: `network to ${name}: ${Object.values(weather).join(' ')}`,
+    about,
     forMs: 5_000,
-    strike: async (rig) => rig.turn(engine, weather),
-    mend: async (rig) => rig.turn(engine, { kind: 'pass' }),
+    strike: async (rig) => rig.turn(about, weather),
+    mend: async (rig) => rig.turn(about, { kind: 'pass' }),
+  };
+}
+
+/** A broker that cannot write ends itself, and is started again by whoever runs it when there is room. */
+const kafkaDiskFull: Scene = {
+  name: 'the disk of Kafka full, and room again',
+  about: 'kafka',
+  forMs: 8_000,
+  needsDisk: true,
+  strike: async ({ kafkaDisk }) => kafkaDisk.fill(),
+  mend: async ({ kafkaDisk, engines }) => {
+    kafkaDisk.free();
+    await engines.kafka.engine.start();
+  },
+};
+
+const RESTARTS = ['exit', 'signal', 'stuck'].map(
+  (reason) => `quanren_gateway_worker_restarts_total{reason="${reason}"}`,
+);
+
+/** How many workers of a gateway were replaced so far. */
+async function restartsOf({ victim }: Rig): Promise<number> {
+  const counts = await Promise.all(RESTARTS.map((series) => victim.metric(series)));
+  return counts.reduce((sum, count) => sum + (Number.isNaN(count) ? 0 : count), 0);
+}
+
+function worker(what: keyof typeof WORKER_FAULTS): Scene {
+  let restartsBefore = 0;
+  return {
+    name: `a worker ${what}, and is replaced`,
+    about: 'gateway',
+    forMs: 0,
+    hurtsGateway: true,
+    strike: async (rig) => {
+      restartsBefore = await restartsOf(rig);
+      await evaluateIn(rig.victim, rig.victim.workers()[0] ?? 0, WORKER_FAULTS[what]);
+    },
+    mend: async (rig) => {
+      const isReplaced = async () =>
+        (await restartsOf(rig)) > restartsBefore && (await rig.victim.metric(WORKERS)) === 2;
+      await until('the replacement', isReplaced, REPLACED_WITHIN_MS, 50);
+    },
   };
 }
 
@@ -71,54 +126,90 @@ const HOUR_MS = 3_600_000;
 
 const setClocks = (stepMs: number, name: string): Scene => ({
   name: `clocks of the gateways set ${name} by an hour`,
+  about: 'clock',
   forMs: 7_000,
   strike: (rig) => rig.setClocks(stepMs),
   mend: (rig) => rig.setClocks(0),
 });
 
-const both = (first: Scene, second: Scene): Scene => ({
-  name: `${first.name}; and ${second.name}`,
-  forMs: Math.max(first.forMs, second.forMs),
+function both(first: Scene, second: Scene): Scene {
+  const each = [first, second];
+  return {
+    name: `${first.name}; with ${second.name}`,
+    about: first.about,
+    forMs: Math.max(first.forMs, second.forMs),
+    ...(each.some(({ hurtsGateway }) => hurtsGateway) ? { hurtsGateway: true } : {}),
+    ...(each.some(({ needsDisk }) => needsDisk) ? { needsDisk: true } : {}),
+    strike: async (rig) => {
+      await Promise.all(each.map(({ strike }) => strike(rig)));
+    },
+    mend: async (rig) => {
+      await Promise.all(each.map(({ mend }) => mend(rig)));
+    },
+    check: async (rig) => {
+      for (const { check } of each) await check?.(rig);
+    },
+  };
+}
+
+const redisKilled = killed('redis', 'Redis');
+const redisPaused = paused('redis', 'Redis');
+const kafkaKilled = killed('kafka', 'Kafka');
+const kafkaPaused = paused('kafka', 'Kafka');
+const hbasePaused = paused('hbase', 'HBase');
+const oneKilled = killed('hbase', 'one of two region servers', ['regionserver-2']);
+const hbaseKilled = killed('hbase', 'HBase (both region servers)');
+const clocksBack = setClocks(-HOUR_MS, 'back');
+const clocksAhead = setClocks(HOUR_MS, 'ahead');
+const throws = worker('throws');
+
+const killedPostgres = killed('postgres', 'Postgres');
+const postgresKilled: Scene = {
+  ...killedPostgres,
   strike: async (rig) => {
-    await Promise.all([first.strike(rig), second.strike(rig)]);
+    await killedPostgres.strike(rig);
+    await assert.rejects(rig.switchCrowd('paused'), { code: 'unavailable' });
   },
-  mend: async (rig) => {
-    await Promise.all([first.mend(rig), second.mend(rig)]);
+  check: async (rig) => {
+    await rig.switchCrowd('paused');
+    await rig.switchCrowd('active');
   },
-});
+};
 
-const redisKilled = killed('redis', PROCESSES.redis, 'Redis', true);
-const redisPaused = paused('redis', PROCESSES.redis, 'Redis', true);
-const kafkaKilled = killed('kafka', PROCESSES.kafka, 'Kafka', true);
-const kafkaPaused = paused('kafka', PROCESSES.kafka, 'Kafka');
-const hbasePaused = paused('hbase', PROCESSES.hbase, 'HBase', true);
-const oneKilled = killed('hbase', ['regionserver-2'], 'one of two region servers');
-const hbaseKilled = killed('hbase', PROCESSES.hbase, 'HBase (both region servers)');
+const gatewayKilled: Scene = {
+  name: 'a gateway killed (kill -9), and started again',
+  about: 'gateway',
+  forMs: 1_000,
+  hurtsGateway: true,
+  strike: (rig) => rig.killVictim(),
+  mend: (rig) => rig.startVictim(),
+};
 
-export const SCENES: readonly Scene[] = [
-  redisKilled,
-  redisPaused,
-  kafkaKilled,
+const redisEmptied: Scene = {
+  name: 'Redis emptied (FLUSHALL)',
+  about: 'redis',
+  forMs: 0,
+  strike: (rig) => rig.flushRedis(),
+  mend: async () => {},
+};
+
+const SHORT: readonly Scene[] = [redisKilled, redisPaused, kafkaKilled, hbasePaused];
+
+/** One thing goes wrong. */
+const SINGLE: readonly Scene[] = [
+  ...SHORT.map((scene) => ({ ...scene, isShort: true as const })),
   kafkaPaused,
-  hbasePaused,
   oneKilled,
   hbaseKilled,
-  {
-    name: 'a gateway killed (kill -9), and started again',
-    forMs: 0,
-    isGatewayHurt: true,
-    strike: async () => {},
-    mend: (rig) => rig.restartGateway(),
-  },
-  {
-    name: 'Redis emptied (FLUSHALL)',
-    forMs: 0,
-    strike: (rig) => rig.flushRedis(),
-    mend: async () => {},
-  },
-  setClocks(-HOUR_MS, 'back'),
-  setClocks(HOUR_MS, 'ahead'),
-  both(setClocks(-HOUR_MS, 'back'), kafkaKilled),
+  postgresKilled,
+  gatewayKilled,
+  throws,
+  worker('spins for ever'),
+  worker('runs out of memory'),
+  redisEmptied,
+  kafkaDiskFull,
+  clocksBack,
+  clocksAhead,
   badNetwork('redis', 'Redis', { kind: 'delay', delayMs: 50 }),
   badNetwork('redis', 'Redis', { kind: 'half-open' }),
   badNetwork('redis', 'Redis', { kind: 'cut', cutAfterBytes: 20_000 }),
@@ -128,7 +219,26 @@ export const SCENES: readonly Scene[] = [
   badNetwork('hbase', 'HBase', { kind: 'refuse' }),
   badNetwork('kafka', 'Kafka', { kind: 'delay', delayMs: 200 }),
   badNetwork('kafka', 'Kafka', { kind: 'half-open' }),
+];
+
+/** Two at once that lean on each other: what one is for is away when the other needs it. */
+export const SCENES: readonly Scene[] = [
+  ...SINGLE,
   both(redisKilled, kafkaKilled),
   both(redisPaused, hbasePaused),
   both(kafkaKilled, hbaseKilled),
+  both(postgresKilled, kafkaKilled),
+  both(clocksBack, kafkaKilled),
+  both(clocksBack, hbaseKilled),
+  both(throws, oneKilled),
 ];
+
+const PAIRED: readonly Scene[] = [
+  ...[redisKilled, redisPaused, kafkaKilled, kafkaPaused, hbasePaused, oneKilled, hbaseKilled],
+  ...[postgresKilled, gatewayKilled, throws, clocksBack, clocksAhead],
+];
+
+/** Every two that can go wrong at once. */
+export const PAIRS: readonly Scene[] = PAIRED.flatMap((first, i) =>
+  PAIRED.slice(i + 1).flatMap((second) => (first.about === second.about ? [] : [both(first, second)])),
+);

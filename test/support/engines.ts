@@ -24,17 +24,19 @@ process.once('exit', killAll);
 process.once('SIGTERM', () => process.exit(143));
 process.once('SIGINT', () => process.exit(130));
 
-/** Over a folder of its own, on free ports; JVMs are started for quickness, not for speed, unless told otherwise. */
+/** Over a folder of its own (one that is given stays), on free ports; JVMs are started for quickness, not for speed, unless told otherwise. */
 export async function startTestEngine(
   kind: EngineKind,
-  choices: EngineChoices & Pick<EngineOptions, 'ports'> = {},
+  choices: EngineChoices & Partial<Pick<EngineOptions, 'ports' | 'folder'>> = {},
 ): Promise<TestEngine> {
-  const folder = mkdtempSync(path.join(tmpdir(), `quanren-${kind}-`));
-  // Postgres' backends notice a moment later that their postmaster is gone.
-  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  const folder = choices.folder ?? mkdtempSync(path.join(tmpdir(), `quanren-${kind}-`));
+  const remove = () => {
+    // Postgres' backends notice a moment later that their postmaster is gone.
+    if (choices.folder === undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  };
   const cacheFolder = loadSettings(process.env)['engines.cacheDir'];
   try {
-    const engine = await startEngine(kind, { folder, cacheFolder, jvm: { flags: QUICK_JVM }, ...choices });
+    const engine = await startEngine(kind, { cacheFolder, jvm: { flags: QUICK_JVM }, ...choices, folder });
     started.add(engine);
     return {
       engine,
