@@ -1,9 +1,9 @@
 /** What goes wrong: how it begins and how it ends. A scene is mended when what it hurt answers again. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { befall, type WorkerFault } from '../integration/gateway/worker-faults.js';
 import { until } from '../support/until.js';
 import type { EngineName, ProxiedName, Rig } from './rig.js';
-import { evaluateIn, WORKER_FAULTS } from './worker-faults.js';
 
 export interface Scene {
   readonly name: string;
@@ -103,7 +103,7 @@ async function restartsOf({ victim }: Rig): Promise<number> {
   return counts.reduce((sum, count) => sum + (Number.isNaN(count) ? 0 : count), 0);
 }
 
-function worker(what: keyof typeof WORKER_FAULTS): Scene {
+function worker(what: WorkerFault): Scene {
   let restartsBefore = 0;
   return {
     name: `a worker ${what}, and is replaced`,
@@ -112,7 +112,7 @@ function worker(what: keyof typeof WORKER_FAULTS): Scene {
     hurtsGateway: true,
     strike: async (rig) => {
       restartsBefore = await restartsOf(rig);
-      await evaluateIn(rig.victim, rig.victim.workers()[0] ?? 0, WORKER_FAULTS[what]);
+      await befall(rig.victim, rig.victim.workers()[0] ?? 0, what);
     },
     mend: async (rig) => {
       const isReplaced = async () =>
@@ -204,7 +204,7 @@ const SINGLE: readonly Scene[] = [
   postgresKilled,
   gatewayKilled,
   throws,
-  worker('spins for ever'),
+  worker('spins'),
   worker('runs out of memory'),
   redisEmptied,
   kafkaDiskFull,

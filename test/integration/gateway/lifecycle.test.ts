@@ -10,7 +10,7 @@ import type { RequestInit } from 'undici';
 import { createApiKey } from '../../../auth/api-keys.js';
 import { until } from '../../support/until.js';
 import { DataFolder, GatewayProcess } from './gateway-process.js';
-import { Inspector } from './inspector.js';
+import { befall, type WorkerFault } from './worker-faults.js';
 
 const data = new DataFolder();
 const gateways: GatewayProcess[] = [];
@@ -31,30 +31,21 @@ async function start(environment: Record<string, string> = {}): Promise<GatewayP
   return gateway;
 }
 
-/** Runs an expression inside a worker that may not live to answer. */
-async function evaluateIn(gateway: GatewayProcess, pid: number, expression: string): Promise<void> {
-  const inspector = await Inspector.open(gateway, pid);
-  await Promise.race([inspector.evaluate(expression).catch(() => undefined), sleep(500)]);
-  inspector.close();
-}
+type Fault = { readonly reason: string } & (
+  | { readonly name: WorkerFault }
+  | { readonly name: string; readonly signal: NodeJS.Signals }
+);
 
-const FAULTS: { name: string; expression?: string; signal?: NodeJS.Signals; reason: string }[] = [
+const FAULTS: readonly Fault[] = [
   { name: 'is killed', signal: 'SIGKILL', reason: 'signal' },
   { name: 'stands still', signal: 'SIGSTOP', reason: 'stuck' },
-  {
-    name: 'throws',
-    expression: "setTimeout(() => { throw new Error('thrown by a worker'); })",
-    reason: 'exit',
-  },
-  { name: 'spins', expression: 'setTimeout(() => { for (;;); })', reason: 'stuck' },
-  {
-    name: 'runs out of memory',
-    expression: 'setTimeout(() => { const all = []; for (;;) all.push(new Array(1000).fill(all.length)); })',
-    reason: 'signal',
-  },
+  { name: 'throws', reason: 'exit' },
+  { name: 'spins', reason: 'stuck' },
+  { name: 'runs out of memory', reason: 'signal' },
 ];
 
-for (const { name, expression, signal, reason } of FAULTS) {
+for (const fault of FAULTS) {
+  const { name, reason } = fault;
   test(`a worker that ${name} is replaced while the others serve`, { timeout: 60_000 }, async () => {
     const gateway = await start({
       QUANREN_GATEWAY_WORKERS: '3',
@@ -65,8 +56,8 @@ for (const { name, expression, signal, reason } of FAULTS) {
     assert.equal(before.length, 3);
     const [victim = 0] = before;
     const faultAt = Date.now();
-    if (signal !== undefined) process.kill(victim, signal);
-    if (expression !== undefined) await evaluateIn(gateway, victim, expression);
+    if ('signal' in fault) process.kill(victim, fault.signal);
+    else await befall(gateway, victim, fault.name);
     let hasAnswered = false;
     const replaced = await until(
       'the replacement',
