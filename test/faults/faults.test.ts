@@ -84,9 +84,11 @@ describe(`faults, seed ${SEED}`, { timeout: 3 * 3_600_000 }, () => {
       assert.equal(row.wrong, 0, row.firstWrong);
       assert.ok(row.answered >= ANSWERED, `answered ${row.answered}; ${row.firstFailure}`);
       assert.ok(row.recoveredMs <= RECOVERED_MS, `recovered after ${row.recoveredMs} ms`);
-      // Beside what this machine itself adds: its cores run the load, HBase and Kafka too.
-      const refusedWithinMs = REFUSED_P99_MS + (row.promptP99Ms ?? 0);
-      assert.ok((row.refusedP99Ms ?? 0) <= refusedWithinMs, `${row.refusedP99Ms} of ${refusedWithinMs} ms`);
+      if (scene.isStoreAway === true) {
+        // Beside what this machine itself adds: its cores run the load, HBase and Kafka too.
+        const withinMs = REFUSED_P99_MS + (row.promptP99Ms ?? 0);
+        assert.ok((row.refusedP99Ms ?? 0) <= withinMs, `refused in ${row.refusedP99Ms}, not ${withinMs} ms`);
+      }
       assert.ok(row.residentMib < MAX_RESIDENT_MIB);
     });
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { befall, type WorkerFault } from '../integration/gateway/worker-faults.js';
 import { until } from '../support/until.js';
+import type { Weather } from './fault-proxy.js';
 import type { EngineName, ProxiedName, Rig } from './rig.js';
 
 export interface Scene {
@@ -15,6 +16,8 @@ export interface Scene {
   readonly forMs: number;
   /** The first gateway is what is hurt: only the others are held to what is wanted. */
   readonly hurtsGateway?: true;
+  /** The store cannot be reached while it lasts: whoever needs it is to learn so at once. */
+  readonly isStoreAway?: true;
   /** It takes a disk that can be filled. */
   readonly needsDisk?: true;
   readonly strike: (rig: Rig) => Promise<void>;
@@ -40,6 +43,7 @@ function killed(about: EngineName, name: string, names = PROCESSES[about]): Scen
     name: `${name} killed (kill -9), and started again`,
     about,
     forMs: 5_000,
+    ...(about === 'hbase' ? { isStoreAway: true } : {}),
     strike: async ({ engines }) => {
       await Promise.all(names.map((each) => engines[about].engine.process(each).kill()));
     },
@@ -55,6 +59,7 @@ function paused(about: EngineName, name: string, names = PROCESSES[about]): Scen
     name: `${name} paused (SIGSTOP), and resumed`,
     about,
     forMs: 2_000,
+    ...(about === 'hbase' ? { isStoreAway: true } : {}),
     strike: async ({ engines }) => {
       await Promise.all(names.map((each) => engines[about].engine.process(each).pause()));
     },
@@ -70,11 +75,14 @@ function paused(about: EngineName, name: string, names = PROCESSES[about]): Scen
   };
 }
 
-function badNetwork(about: ProxiedName, name: string, weather: Parameters<Rig['turn']>[1]): Scene {
+const CUT_OFF: ReadonlySet<Weather['kind']> = new Set(['half-open', 'refuse']);
+
+function badNetwork(about: ProxiedName, name: string, weather: Weather): Scene {
   return {
     name: `network to ${name}: ${Object.values(weather).join(' ')}`,
     about,
     forMs: 5_000,
+    ...(about === 'hbase' && CUT_OFF.has(weather.kind) ? { isStoreAway: true } : {}),
     strike: async (rig) => rig.turn(about, weather),
     mend: async (rig) => rig.turn(about, { kind: 'pass' }),
   };
@@ -139,6 +147,7 @@ function both(first: Scene, second: Scene): Scene {
     about: first.about,
     forMs: Math.max(first.forMs, second.forMs),
     ...(each.some(({ hurtsGateway }) => hurtsGateway) ? { hurtsGateway: true } : {}),
+    ...(each.some(({ isStoreAway }) => isStoreAway) ? { isStoreAway: true } : {}),
     ...(each.some(({ needsDisk }) => needsDisk) ? { needsDisk: true } : {}),
     strike: async (rig) => {
       await Promise.all(each.map(({ strike }) => strike(rig)));

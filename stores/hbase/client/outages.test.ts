@@ -50,6 +50,19 @@ test('who asks for a region that is away is patient at first, then refused until
   assert.equal(state.probes, probes, 'what is over is probed no more');
 });
 
+test('while a cluster is finding itself, what is away next is refused at once', async () => {
+  const { outages, refusal } = watched();
+  outages.note(TABLE, utf8Bytes('c'), region('b', 'd'), new Error('first'));
+  outages.note(TABLE, utf8Bytes('e'), region('d', 'f'), new Error('too early to tell'));
+  assert.equal(refusal('e'), undefined);
+  await sleep(LASTING_MS + 10);
+  assert.ok(refusal('c') instanceof Error);
+  const second = new Error('second');
+  outages.note(TABLE, utf8Bytes('g'), region('f', 'h'), second);
+  assert.equal(refusal('g'), second);
+  outages.close();
+});
+
 test('what has been away for long already is refused at once', () => {
   const { outages, refusal } = watched();
   outages.note(TABLE, utf8Bytes('x'), region('', ''), new ConnectionError('refused', '', undefined, true));

@@ -5,7 +5,8 @@
  *   noted ──LASTING_MS──▶ lasting ──a probe is answered, or nobody asks any more──▶ over
  *     └──a probe is answered──▶ over
  *
- * At first who asks is patient: regions move, and are away for a moment. Of what lasts they learn at once. Whether it is
+ * At first who asks is patient: regions move, and are away for a moment. Of what lasts they learn at once; and while
+ * something of a cluster lasts, or has just been over, what else is noted counts as lasting too. Whether it is
  * over is found out by probes, not by those who ask: none of them waits for an attempt that most likely fails.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,6 +22,9 @@ const PROBE_REST_MS = 50;
 /** What nobody has asked for since so long is no more looked for; the next who asks is patient again. */
 const FORGOTTEN_MS = 60_000;
 
+/** For so long after the last refusal a cluster is still finding itself. */
+const RELAPSE_MS = 5_000;
+
 interface Outage {
   readonly table: TableName;
   /** Undefined: of all rows whose region is not known. */
@@ -34,6 +38,7 @@ interface Outage {
 export class Outages {
   readonly #probe: (table: TableName, row: ByteString) => Promise<unknown>;
   #outages: Outage[] = [];
+  #refusedAtMs = Number.NEGATIVE_INFINITY;
 
   /** `probe` rejects when the row could not be read. */
   constructor(probe: (table: TableName, row: ByteString) => Promise<unknown>) {
@@ -47,7 +52,9 @@ export class Outages {
     for (const outage of this.#outages) {
       if (!concerns(outage, table, row, isLocated)) continue;
       outage.askedAtMs = nowMs;
-      if (nowMs - outage.sinceMs >= LASTING_MS) return outage.error;
+      if (nowMs - outage.sinceMs < LASTING_MS) continue;
+      this.#refusedAtMs = nowMs;
+      return outage.error;
     }
     return undefined;
   }
@@ -60,7 +67,8 @@ export class Outages {
       return;
     }
     const nowMs = performance.now();
-    const isLasting = error instanceof ConnectionError && error.isLasting;
+    const isKnown = error instanceof ConnectionError && error.isLasting;
+    const isLasting = isKnown || nowMs - this.#refusedAtMs < RELAPSE_MS;
     const sinceMs = isLasting ? nowMs - LASTING_MS : nowMs;
     const outage = { table, region, sinceMs, error, askedAtMs: nowMs };
     this.#outages.push(outage);
