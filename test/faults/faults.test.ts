@@ -86,7 +86,7 @@ describe(`faults, seed ${SEED}`, { timeout: 3 * 3_600_000 }, () => {
       assert.ok(row.recoveredMs <= RECOVERED_MS, `recovered after ${row.recoveredMs} ms`);
       if (scene.isStoreAway === true) {
         // Beside what this machine itself adds: its cores run the load, HBase and Kafka too.
-        const withinMs = REFUSED_P99_MS + (row.promptP99Ms ?? 0);
+        const withinMs = REFUSED_P99_MS + Math.max(row.cachedP99Ms ?? 0, row.promptP99Ms ?? 0);
         assert.ok((row.refusedP99Ms ?? 0) <= withinMs, `refused in ${row.refusedP99Ms}, not ${withinMs} ms`);
       }
       assert.ok(row.residentMib < MAX_RESIDENT_MIB);
