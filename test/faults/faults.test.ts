@@ -66,6 +66,7 @@ describe(`faults, seed ${SEED}`, { timeout: 3 * 3_600_000 }, () => {
       const struckMs = Date.now();
       await scene.strike(rig);
       await sleep(scene.forMs);
+      const overMs = Date.now();
       await scene.mend(rig);
       const mendedMs = Date.now();
       await scene.check?.(rig);
@@ -74,7 +75,7 @@ describe(`faults, seed ${SEED}`, { timeout: 3 * 3_600_000 }, () => {
       while (!isCalmSince(observations, Date.now() - WATCHED.calmMs) && Date.now() < patientUntilMs) {
         await sleep(WATCHED.lookEveryMs);
       }
-      const moments = { struckMs, mendedMs, endedMs: Date.now() };
+      const moments = { struckMs, overMs, mendedMs, endedMs: Date.now() };
       const hurt = scene.hurtsGateway === true ? 0 : undefined;
       const report = reportOf(observations, rig.yardstick.delays, moments, hurt);
       const row = { name: scene.name, ...report, residentMib: Math.max(...rig.gateways.map(residentMib)) };
@@ -85,8 +86,9 @@ describe(`faults, seed ${SEED}`, { timeout: 3 * 3_600_000 }, () => {
       assert.ok(row.answered >= ANSWERED, `answered ${row.answered}; ${row.firstFailure}`);
       assert.ok(row.recoveredMs <= RECOVERED_MS, `recovered after ${row.recoveredMs} ms`);
       if (scene.isStoreAway === true) {
-        // Beside what this machine itself adds: its cores run the load, HBase and Kafka too.
-        const withinMs = REFUSED_P99_MS + Math.max(row.cachedP99Ms ?? 0, row.promptP99Ms ?? 0);
+        // Beside what this machine itself adds: its cores run the load, HBase and Kafka too. Before it refuses, a gateway asks
+        // Redis, over the network of this process: that way leads through here three times, the one of a cached answer once.
+        const withinMs = REFUSED_P99_MS + 3 * Math.max(row.cachedP99Ms ?? 0, row.promptP99Ms ?? 0);
         assert.ok((row.refusedP99Ms ?? 0) <= withinMs, `refused in ${row.refusedP99Ms}, not ${withinMs} ms`);
       }
       assert.ok(row.residentMib < MAX_RESIDENT_MIB);

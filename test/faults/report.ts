@@ -8,8 +8,9 @@ export const DETECTION_MS = 500;
 const CALM_MS = 1_000;
 
 export interface Moments {
-  /** Epoch milliseconds when the fault began, when what was hurt answered again, and when the scene ended. */
+  /** Epoch milliseconds when the fault began, when it was over, when what was hurt answered again, and when the scene ended. */
   readonly struckMs: number;
+  readonly overMs: number;
   readonly mendedMs: number;
   readonly endedMs: number;
 }
@@ -29,7 +30,10 @@ export interface SceneReport {
   readonly stale: number;
   readonly changingAnswered: number;
   readonly newAnswered: number;
-  /** Milliseconds that the refusals took from DETECTION_MS on until the mending; undefined where there were none. */
+  /**
+   * Milliseconds that the refusals took from DETECTION_MS on until the fault was over; undefined where there were none. Later
+   * JVMs that start or catch up take the cores from everyone.
+   */
   readonly refusedP50Ms: number | undefined;
   readonly refusedP99Ms: number | undefined;
   /** What the answers for users that are cached took meanwhile: a refusal is to wait for no more than they do. */
@@ -71,13 +75,13 @@ export function isCalmSince(observations: readonly Observation[], sinceMs: numbe
 export function reportOf(
   observations: readonly Observation[],
   delays: readonly Delay[],
-  { struckMs, mendedMs, endedMs }: Moments,
+  { struckMs, overMs, mendedMs, endedMs }: Moments,
   hurt: number | undefined,
 ): SceneReport {
   const all = observations.filter(({ atMs }) => atMs >= struckMs && atMs < endedMs);
   const scene = all.filter(({ gateway }) => gateway !== hurt);
   const of = (kind: Kind) => scene.filter((each) => each.kind === kind);
-  const isDetected = ({ atMs }: Delay) => atMs >= struckMs + DETECTION_MS && atMs < mendedMs;
+  const isDetected = ({ atMs }: Delay) => atMs >= struckMs + DETECTION_MS && atMs < overMs;
   const refusals = scene
     .filter((each) => each.outcome === 'refused' && isDetected(each))
     .map(({ tookMs }) => tookMs);

@@ -47,7 +47,7 @@ const CONNECTION = {
   // A server that is stopped is found out within half a second.
   busyPingMs: 150,
   idlePingMs: 10_000,
-  pingTimeoutMs: 300,
+  pingTimeoutMs: 250,
 };
 
 export interface OperationOptions {
