@@ -18,6 +18,7 @@ import { LagMeter } from './stream/lag-meter.js';
 import { CLOCK_SKEW_MS } from './stream/shared-cache-gate.js';
 import { StreamFollower } from './stream/stream-follower.js';
 import type { WorkerOptions } from './supervision/protocol.js';
+import { StateLog } from './supervision/state-log.js';
 import { WorkerPool } from './supervision/worker-pool.js';
 import { chooseTransport } from './transport/choose-transport.js';
 
@@ -49,6 +50,7 @@ export interface Gateway {
 
 /** Main's own bound, beyond the workers' drain. */
 const STOP_GRACE_MS = 1_000;
+const LOOK_EVERY_MS = 1_000;
 
 function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException): QuanrenError {
   const sentence =
@@ -138,11 +140,32 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     stalenessSeconds: follower.stalenessMs / 1_000,
     lagMessages: lag.messages,
     crowds: follower.crowdCounts,
-    sharedCache: shared?.gate.state,
+    sharedCache: shared?.state,
     build: { version: options.version, node: process.versions.node, transport: pool.transportName },
   }));
+  const troubles = (): Map<string, string> => {
+    const found = new Map<string, string>();
+    const { stalenessMs } = follower;
+    if (stalenessMs > options.staleAfterMs && Number.isFinite(stalenessMs)) {
+      found.set(
+        'The stream of changes',
+        `silent for more than ${options.staleAfterMs} ms, answers are stale`,
+      );
+    }
+    if (shared !== undefined && shared.state === 'shut') found.set('The shared cache', 'not used');
+    for (const servers of pool.storeServers.values()) {
+      for (const { name, isAway } of servers) {
+        if (isAway) found.set(`Region server ${name}`, 'cannot be reached, what needs it is refused');
+      }
+    }
+    return found;
+  };
+  const states = new StateLog(log);
+  const looking = setInterval(() => states.look(troubles()), LOOK_EVERY_MS);
   let metrics: Awaited<ReturnType<typeof startMetricsServer>> | undefined;
   const stop = async (): Promise<void> => {
+    log.info('The gateway stops');
+    clearInterval(looking);
     lag.stop();
     await pool.stop(options.drainWithinMs + STOP_GRACE_MS);
     await follower.close();

@@ -6,7 +6,7 @@ import { logRedis } from '../cache/redis/log-redis.js';
 import type { RedisLocation } from '../cache/redis/redis-location.js';
 import { openRedisSharedCache } from '../cache/redis/redis-shared-cache.js';
 import type { Trust } from '../cache/shared-cache.js';
-import { SharedCacheGate } from './shared-cache-gate.js';
+import { type GateState, SharedCacheGate } from './shared-cache-gate.js';
 
 /** What main may wait for Redis: a change that cannot be invalidated in time costs all that was cached until then. */
 const INVALIDATE_WITHIN_MS = 250;
@@ -27,6 +27,8 @@ export interface SharedCacheOptions {
 
 export interface KeptSharedCache {
   readonly gate: SharedCacheGate;
+  /** The gate's; and shut while Redis is away, though what the gate trusted stays good for when it is back. */
+  readonly state: GateState;
   /** Resolves when it serves, or was waited for long enough; from then on it is looked at. The stream is followed next. */
   connected(): Promise<void>;
   close(): Promise<void>;
@@ -56,6 +58,9 @@ export function keepSharedCache({
   let timer: NodeJS.Timeout | undefined;
   return {
     gate,
+    get state() {
+      return cache.isAway ? 'shut' : gate.state;
+    },
     connected: async () => {
       const deadlineMs = performance.now() + CONNECT_WITHIN_MS;
       while ((await cache.look()) === undefined && performance.now() < deadlineMs) await sleep(LOOK_EVERY_MS);

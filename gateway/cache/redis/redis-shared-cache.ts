@@ -25,12 +25,17 @@ const BUCKETS = 64;
 const SEED_BYTES = 14;
 const AWAY: SharedRead = { kind: 'none' };
 
+export interface RedisCache extends SharedCache {
+  /** It cannot be reached, or is too slow: every call is answered without it. */
+  readonly isAway: boolean;
+}
+
 /** Throws `set_up`. Connects in the background; until then the cache is away. */
-export function openRedisSharedCache(options: RedisSharedCacheOptions): SharedCache {
+export function openRedisSharedCache(options: RedisSharedCacheOptions): RedisCache {
   return new RedisSharedCache(options);
 }
 
-class RedisSharedCache implements SharedCache {
+class RedisSharedCache implements RedisCache {
   readonly #client: RedisClient;
   readonly #prefixes: readonly string[];
   readonly #isCluster: boolean;
@@ -42,6 +47,10 @@ class RedisSharedCache implements SharedCache {
     this.#prefixes = Array.from({ length: BUCKETS }, (_, bucket) => `quanren:{${instance}:${bucket}}:`);
     this.#isCluster = location.kind === 'cluster';
     this.#ttlMs = ttlMs;
+  }
+
+  get isAway(): boolean {
+    return this.#client.isAway;
   }
 
   async read(uids: readonly string[], { server, sinceMs }: Trust): Promise<readonly SharedRead[]> {

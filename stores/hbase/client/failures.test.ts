@@ -40,5 +40,10 @@ describe('what is done about a failure', () => {
     assert.equal(finalError(exception('NotServingRegionException')).code, 'unavailable');
     assert.equal(finalError(exception('security.AccessDeniedException')).code, 'set_up');
     assert.equal(finalError(new WireError('x')).code, 'unavailable');
+    // Its sentence may name a region by the uid that it begins with.
+    assert.equal(
+      finalError(exception('NotServingRegionException')).message,
+      'HBase: it answered NotServingRegionException.',
+    );
   });
 });

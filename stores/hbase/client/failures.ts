@@ -50,6 +50,9 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
   UnsupportedOperationException: 'give-up',
 };
 
+/** What only another setting mends. */
+const SET_UP = ['AccessDeniedException', 'FatalConnectionException', 'NoSuchColumnFamilyException'];
+
 const FIRST_WAIT_MS = 10;
 const LONGEST_WAIT_MS = 1_000;
 const AT_ONCE_ATTEMPTS = 3;
@@ -93,11 +96,16 @@ export function causeOf(error: unknown): string {
 /** What the caller is told when nothing more is tried. */
 export function finalError(error: unknown): QuanrenError {
   if (error instanceof QuanrenError) return error;
-  const said = error instanceof Error ? error.message : String(error);
-  const isSetUp =
-    error instanceof RemoteException &&
-    (error.className === 'AccessDeniedException' ||
-      error.className === 'FatalConnectionException' ||
-      error.className === 'NoSuchColumnFamilyException');
-  return new QuanrenError(isSetUp ? 'set_up' : 'unavailable', `HBase: ${said}`, { cause: error });
+  const code = isSetUp(error) ? 'set_up' : 'unavailable';
+  return new QuanrenError(code, `HBase: ${sayWhy(error)}`, { cause: error });
+}
+
+/** In words for callers. HBase's own name regions by their first rows, and these are users: only whoever set it up gets them. */
+export function sayWhy(error: unknown): string {
+  if (error instanceof RemoteException && !isSetUp(error)) return `it answered ${error.className}.`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function isSetUp(error: unknown): boolean {
+  return error instanceof RemoteException && SET_UP.includes(error.className);
 }

@@ -3,7 +3,7 @@ import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { Region } from '../locate/region.js';
 import type { RowAction } from '../wire/messages/multi-request.js';
 import type { TableName } from '../wire/messages/table-name.js';
-import { finalError } from './failures.js';
+import { finalError, sayWhy } from './failures.js';
 
 /**
  * What the reader of a get made of its row; of a mutation, whether it was done: always, if it has no condition. A
@@ -94,7 +94,7 @@ export class OperationGroup {
 
   expire(): void {
     const cause = this.#lastFailure;
-    const why = cause instanceof Error ? ` (${cause.message})` : '';
+    const why = cause === undefined ? '' : ` (${sayWhy(cause)})`;
     this.fail(
       new QuanrenError('unavailable', `HBase did not answer within ${this.#timeoutMs} ms${why}.`, { cause }),
     );
