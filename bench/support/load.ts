@@ -38,7 +38,14 @@ export function needWrk(): void {
 /** Rejects when a connection fails. */
 export async function runWrk(order: WrkOrder): Promise<WrkResult> {
   const { url, script, seconds, connections, core = LOAD_CORE, environment = {}, args = [] } = order;
-  const options = ['-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, '--latency', '-s', path.join(SCRIPTS, script)];
+  const options = [
+    '-t1',
+    `-c${connections}`,
+    `-d${Math.ceil(seconds)}s`,
+    '--latency',
+    '-s',
+    path.join(SCRIPTS, script),
+  ];
   const output = await runOn(core, 'wrk', [...options, url, '--', ...args], environment);
   const requests = Number(/(\d+) requests in/.exec(output)?.[1]);
   if (!(requests > 0) || output.includes('Socket errors')) throw new Error(output);
