@@ -28,7 +28,7 @@ const PLAIN = Uint8Array.from({ length: 128 }, (_, code) =>
   /[A-Za-z0-9\-._~:@/!$'()*,;=|]/.test(String.fromCharCode(code)) ? 1 : 0,
 );
 
-/** A request of that form whose user must be read. */
+/** A request of that form whose user must be read; the shedder has admitted it. */
 export interface PlainMiss {
   readonly uid: string;
   readonly hash: number;

@@ -90,9 +90,8 @@ export class MatchService {
       responder.fail(CATALOG_NOT_LOADED);
       return;
     }
-    this.#read(uid, Buffer.from(uid), hash, responder, (outcome) =>
-      this.#answer(uid, crowdCode, outcome, responder),
-    );
+    const done = (outcome: Known) => this.#answer(uid, crowdCode, outcome, responder);
+    this.#read(uid, Buffer.from(uid), hash, responder, done, true);
   }
 
   /** `POST /match/batch`: answers in the order of the uids, repeats included; what fails, fails for its item alone. */
@@ -170,7 +169,7 @@ export class MatchService {
       done(set);
       return;
     }
-    this.#read(uid, bytes, hash, responder, done);
+    this.#read(uid, bytes, hash, responder, done, false);
   }
 
   #read(
@@ -179,11 +178,12 @@ export class MatchService {
     hash: number,
     responder: Responder,
     done: (outcome: Known) => void,
+    isAdmitted: boolean,
   ): void {
     const { reader, stats } = this.#options;
     stats.add('misses');
     responder.defer();
-    reader.read(uid, bytes, hash, (outcome, kept) => done(kept ?? outcome));
+    reader.read(uid, bytes, hash, (outcome, kept) => done(kept ?? outcome), isAdmitted);
   }
 
   #answer(uid: string, crowdCode: string | undefined, outcome: Known, responder: Responder): void {

@@ -46,7 +46,13 @@ function ask(
     sets: new CrowdSets(),
   });
   const limit = new ConcurrencyLimit();
-  const shedder = { admits: () => true };
+  let asked = 0;
+  const shedder = {
+    admits: () => {
+      asked += 1;
+      return true;
+    },
+  };
   const shared = { cache, catalog, clock, limit, shedder, stats, deadlineMs: 1_000, now: () => nowMs };
   const noCount = () => {};
   const reader = new MembershipReader({
@@ -82,6 +88,7 @@ function ask(
       const { missed } = fastPath;
       assert.ok(missed !== undefined, query);
       service.matchMissed(missed, responder);
+      assert.equal(asked, 1, 'the shedder goes by how many are asked for');
     }
   });
 }

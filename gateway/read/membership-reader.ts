@@ -92,8 +92,11 @@ export class MembershipReader {
     this.#options = options;
   }
 
-  /** Calls `done` once, later or (refused) at once. `bytes` is the uid in UTF-8, `hash` its hash. */
-  read(uid: string, bytes: Uint8Array, hash: number, done: Waiter): void {
+  /**
+   * Calls `done` once, later or (refused) at once. `bytes` is the uid in UTF-8, `hash` its hash. `isAdmitted`: the shedder was
+   * asked for this read before.
+   */
+  read(uid: string, bytes: Uint8Array, hash: number, done: Waiter, isAdmitted = false): void {
     const { generations, limit, shedder, counters, atTurnEnd } = this.#options;
     const generation = generations.of(hash);
     const under = this.#flights.get(uid);
@@ -107,7 +110,7 @@ export class MembershipReader {
       counters.onCoalesced();
       return;
     }
-    if (!shedder.admits()) {
+    if (!isAdmitted && !shedder.admits()) {
       done(BEHIND);
       return;
     }
