@@ -115,11 +115,17 @@ export class RedisClient {
 
   async #lookAtAll(): Promise<MasterLook[]> {
     const redis = this.#connected();
-    const masters = 'nodes' in redis ? redis.nodes('master') : [redis];
-    const looks = await Promise.all(masters.map(lookAt));
-    if (looks.length > 0 && looks.every((each) => each !== undefined)) return looks;
-    // Where a master was replaced, a new connection goes to the one that there is now; a cluster tells by itself.
-    if (!('nodes' in redis)) redis.disconnect(true);
+    if ('nodes' in redis) {
+      const masters = redis.nodes('master');
+      const looks = await Promise.all([...masters.map(lookAt), ...masters.map(assertServes)]);
+      const known = looks.filter((each) => each !== undefined);
+      if (masters.length > 0 && known.length === masters.length) return known;
+    } else {
+      const look = await lookAt(redis);
+      if (look !== undefined) return [look];
+      // Where a master was replaced, a new connection goes to the one that there is now; a cluster tells by itself.
+      redis.disconnect(true);
+    }
     throw new Error('it is no master');
   }
 
@@ -161,6 +167,12 @@ export class RedisClient {
 async function lookAt(master: Redis): Promise<MasterLook | undefined> {
   const answer = (await master.call('eval', LOOK.lua, 0)) as [string, number] | null;
   return answer === null ? undefined : { id: answer[0], timeMs: answer[1] };
+}
+
+/** A node of a cluster answers scripts without keys also while it takes no keys: cut off, or back for a moment only. */
+async function assertServes(node: Redis): Promise<undefined> {
+  const info = String(await node.cluster('INFO'));
+  if (!info.includes('cluster_state:ok')) throw new Error('its cluster is down');
 }
 
 function reconnectInMs(attempts: number): number {

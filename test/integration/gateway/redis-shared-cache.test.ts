@@ -128,6 +128,17 @@ async function createRedisPlace(): Promise<SharedCachePlace> {
 
 describeSharedCacheContract('RedisSharedCache over one server', createRedisPlace);
 
+/** Enough that every master of three holds some. */
+const MANY_UIDS = Array.from({ length: 100 }, (_, i) => `u${i}`);
+
+/** Trusts what there is from now on: the server, if all gave leases and nothing that was held before. */
+async function leaseMany(cache: SharedCache): Promise<{ readonly server: string } | undefined> {
+  const { server, timeMs } = await serves(cache);
+  const reads = await cache.read(MANY_UIDS, { server, sinceMs: timeMs });
+  assert.ok(reads.every(({ kind }) => kind !== 'value'));
+  return reads.every(({ kind }) => kind === 'lease') ? { server } : undefined;
+}
+
 /** Three masters without replicas: what one of them holds is away with it. */
 async function createClusterPlace(): Promise<SharedCachePlace & { nodes: readonly TestEngine[] }> {
   const settings = { appendfsync: 'always', 'cluster-enabled': 'yes', 'cluster-require-full-coverage': 'no' };
@@ -156,7 +167,10 @@ async function createClusterPlace(): Promise<SharedCachePlace & { nodes: readonl
   }
   const location = locate(`redis://${addresses.join()}`, 'quanren', true);
   const opened: SharedCache[] = [];
-  const allServe = () => Promise.all(opened.map(serves));
+  /** The client learns in time that there are three again, and a master that has come back lets nobody write at first. */
+  const servesAllKeys = (cache: SharedCache) =>
+    until('there are leases of all masters', async () => (await leaseMany(cache)) !== undefined, 60_000);
+  const allServe = () => Promise.all(opened.map(servesAllKeys));
   return {
     nodes,
     open: async (ttlMs) => {
@@ -167,7 +181,7 @@ async function createClusterPlace(): Promise<SharedCachePlace & { nodes: readonl
         onChange: (reason) => said.push(reason ?? 'back'),
       });
       opened.push(cache);
-      await serves(cache);
+      await servesAllKeys(cache);
       return cache;
     },
     pass: (ms) => sleep(ms),
@@ -202,7 +216,7 @@ describe('a Redis Cluster', () => {
       const cache = await place.open(60_000);
       const trust = await trustAll(cache);
       assert.equal(trust.server.split(',').length, 3);
-      const uids = Array.from({ length: 100 }, (_, i) => `u${i}`);
+      const uids = MANY_UIDS;
       const leases = await cache.read(uids, trust);
       const fills = leases.map((each, i) => {
         assert.ok(each.kind === 'lease');
@@ -216,18 +230,8 @@ describe('a Redis Cluster', () => {
       assert.equal(await cache.look(), undefined);
       assert.ok((await cache.read(uids, trust)).every(({ kind }) => kind === 'none'));
       await node?.engine.start();
-      // The client learns in time that there are three again; and a master that has come back lets nobody write at first.
-      const look = await until(
-        'there are leases again',
-        async () => {
-          const { server, timeMs } = await serves(cache);
-          const again = await cache.read(uids, { server, sinceMs: timeMs });
-          assert.ok(again.every(({ kind }) => kind !== 'value'));
-          return again.every(({ kind }) => kind === 'lease') ? { server } : undefined;
-        },
-        30_000,
-      );
-      const [known, now] = [trust.server.split(','), look.server.split(',')];
+      const back = await until('there are leases again', () => leaseMany(cache), 60_000);
+      const [known, now] = [trust.server.split(','), back.server.split(',')];
       assert.equal(now.length, 3);
       assert.equal(now.filter((id) => known.includes(id)).length, 2, 'one is another process now');
     } finally {
