@@ -1,41 +1,23 @@
 /** The shared cache over a real Redis: its contract, and what befalls a Redis. */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { locateRedis, type RedisLocation } from '../../../gateway/cache/redis/redis-location.js';
 import { openRedisSharedCache } from '../../../gateway/cache/redis/redis-shared-cache.js';
 import {
   describeSharedCacheContract,
   type SharedCachePlace,
 } from '../../../gateway/cache/shared-cache.contract.js';
 import type { SharedCache, Trust } from '../../../gateway/cache/shared-cache.js';
-import { startTestEngine, type TestEngine } from '../../support/engines.js';
+import type { TestEngine } from '../../support/engines.js';
+import { locate, serves, startRedis, trustAll, urlOf } from '../../support/redis.js';
 import { until } from '../../support/until.js';
 
 /** On an idle machine a call takes a millisecond; this one may be busy. */
 const TIMEOUT_MS = 1_000;
 const PASSWORD = 'p@ss:w/ord';
-
-function locate(url: string, instance = 'quanren', isCluster = false): RedisLocation {
-  const location = locateRedis({
-    'redis.url': url,
-    'redis.cluster': isCluster,
-    'redis.sentinelName': '',
-    'redis.sentinelPassword': '',
-    'redis.caFile': '',
-    'redis.instance': instance,
-  });
-  assert.ok(location !== undefined);
-  return location;
-}
-
-function urlOf({ engine }: TestEngine): string {
-  return `redis://${engine.addresses.redis}`;
-}
 
 /** Everything that the caches say of being away, to look for secrets. */
 const said: string[] = [];
@@ -45,20 +27,11 @@ function openCache(
   { ttlMs = 60_000, instance = 'quanren', commandTimeoutMs = TIMEOUT_MS } = {},
 ) {
   return openRedisSharedCache({
-    location: locate(url, instance),
+    location: locate(url, { instance }),
     ttlMs,
     commandTimeoutMs,
     onChange: (reason) => said.push(reason ?? 'back'),
   });
-}
-
-function serves(cache: SharedCache) {
-  return until('Redis serves', async () => await cache.look(), 20_000);
-}
-
-/** Every entry that there is. */
-async function trustAll(cache: SharedCache): Promise<Trust> {
-  return { server: (await serves(cache)).server, sinceMs: 0 };
 }
 
 async function hold(cache: SharedCache, trust: Trust, uid: string, codes: readonly string[]): Promise<void> {
@@ -72,26 +45,6 @@ async function hold(cache: SharedCache, trust: Trust, uid: string, codes: readon
 async function codesOf(cache: SharedCache, trust: Trust, uid: string): Promise<readonly string[] | string> {
   const [outcome] = await cache.read([uid], trust);
   return outcome?.kind === 'value' ? outcome.codes : (outcome?.kind ?? 'nothing');
-}
-
-const startRedis = (settings: Record<string, string> = {}, ports: Record<string, number> = {}) =>
-  startTestEngine('redis', { settings, ports });
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ host: '127.0.0.1', port }, () => server.close(() => resolve(true)));
-  });
-}
-
-/** A node of a cluster listens 10,000 ports further on, too: both are below those that the kernel gives to connections. */
-async function findFreeClusterPort(): Promise<number> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const port = 12_000 + Math.floor(Math.random() * 10_000);
-    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
-  }
-  throw new Error('There is no pair of free ports.');
 }
 
 async function createRedisPlace(): Promise<SharedCachePlace> {
@@ -127,118 +80,6 @@ async function createRedisPlace(): Promise<SharedCachePlace> {
 }
 
 describeSharedCacheContract('RedisSharedCache over one server', createRedisPlace);
-
-/** Enough that every master of three holds some. */
-const MANY_UIDS = Array.from({ length: 100 }, (_, i) => `u${i}`);
-
-/** Trusts what there is from now on: the server, if all gave leases and nothing that was held before. */
-async function leaseMany(cache: SharedCache): Promise<{ readonly server: string } | undefined> {
-  const { server, timeMs } = await serves(cache);
-  const reads = await cache.read(MANY_UIDS, { server, sinceMs: timeMs });
-  assert.ok(reads.every(({ kind }) => kind !== 'value'));
-  return reads.every(({ kind }) => kind === 'lease') ? { server } : undefined;
-}
-
-/** Three masters without replicas: what one of them holds is away with it. */
-async function createClusterPlace(): Promise<SharedCachePlace & { nodes: readonly TestEngine[] }> {
-  const settings = { appendfsync: 'always', 'cluster-enabled': 'yes', 'cluster-require-full-coverage': 'no' };
-  const nodes: TestEngine[] = [];
-  for (let i = 0; i < 3; i++) nodes.push(await startRedis(settings, { redis: await findFreeClusterPort() }));
-  const addresses = nodes.map(({ engine }) => engine.addresses.redis ?? '');
-  const admins = addresses.map((address) => {
-    const [host = '', port] = address.split(':');
-    return new Redis({ host, port: Number(port) });
-  });
-  for (const [i, admin] of admins.entries()) {
-    const [first, end] = [Math.ceil((i * 16_384) / 3), Math.ceil(((i + 1) * 16_384) / 3)];
-    await admin.cluster('ADDSLOTS', ...Array.from({ length: end - first }, (_, slot) => first + slot));
-    await admin.call('cluster', 'meet', ...(addresses[0] ?? '').split(':'));
-  }
-  for (const admin of admins) {
-    await until(
-      'the cluster is up',
-      async () => {
-        const info = String(await admin.cluster('INFO'));
-        return /cluster_slots_assigned:16384/.test(info) && /cluster_state:ok/.test(info);
-      },
-      20_000,
-    );
-    admin.disconnect();
-  }
-  const location = locate(`redis://${addresses.join()}`, 'quanren', true);
-  const opened: SharedCache[] = [];
-  /** The client learns in time that there are three again, and a master that has come back lets nobody write at first. */
-  const servesAllKeys = (cache: SharedCache) =>
-    until('there are leases of all masters', async () => (await leaseMany(cache)) !== undefined, 60_000);
-  const allServe = () => Promise.all(opened.map(servesAllKeys));
-  return {
-    nodes,
-    open: async (ttlMs) => {
-      const cache = openRedisSharedCache({
-        location,
-        ttlMs,
-        commandTimeoutMs: TIMEOUT_MS,
-        onChange: (reason) => said.push(reason ?? 'back'),
-      });
-      opened.push(cache);
-      await servesAllKeys(cache);
-      return cache;
-    },
-    pass: (ms) => sleep(ms),
-    replaceServer: async (entries) => {
-      for (const { engine } of nodes) {
-        await engine.process('redis').kill();
-        if (entries === 'lost') rmSync(path.join(engine.folder, 'data', 'appendonly.aof'));
-        await engine.start();
-      }
-      await allServe();
-    },
-    takeAway: async () => {
-      for (const { engine } of nodes) await engine.process('redis').pause();
-    },
-    bringBack: async () => {
-      for (const { engine } of nodes) await engine.process('redis').resume();
-      await allServe();
-    },
-    remove: async () => {
-      for (const cache of opened) await cache.close();
-      for (const node of nodes) await node.remove();
-    },
-  };
-}
-
-describeSharedCacheContract('RedisSharedCache over a cluster of three masters', createClusterPlace);
-
-describe('a Redis Cluster', () => {
-  it('one node that is away is an outage: nothing is invalidated but all of it', async () => {
-    const place = await createClusterPlace();
-    try {
-      const cache = await place.open(60_000);
-      const trust = await trustAll(cache);
-      assert.equal(trust.server.split(',').length, 3);
-      const uids = MANY_UIDS;
-      const leases = await cache.read(uids, trust);
-      const fills = leases.map((each, i) => {
-        assert.ok(each.kind === 'lease');
-        return { uid: uids[i] ?? '', token: each.token, codes: [`c${i}`] };
-      });
-      await cache.fill(fills, trust);
-      assert.ok((await cache.read(uids, trust)).every(({ kind }) => kind === 'value'));
-      const [, node] = place.nodes;
-      await node?.engine.process('redis').kill();
-      assert.equal(await cache.invalidate(uids, trust), false);
-      assert.equal(await cache.look(), undefined);
-      assert.ok((await cache.read(uids, trust)).every(({ kind }) => kind === 'none'));
-      await node?.engine.start();
-      const back = await until('there are leases again', () => leaseMany(cache), 60_000);
-      const [known, now] = [trust.server.split(','), back.server.split(',')];
-      assert.equal(now.length, 3);
-      assert.equal(now.filter((id) => known.includes(id)).length, 2, 'one is another process now');
-    } finally {
-      await place.remove();
-    }
-  });
-});
 
 describe('a real Redis', () => {
   let redis: TestEngine;
