@@ -25,3 +25,31 @@ test('all errors are told at once, with what each setting takes', () => {
       error.message.includes('there is no setting QUANREN_GATEWEY_PORT'),
   );
 });
+
+test('a setting that does nothing without another one is told, where that is not given', () => {
+  const alone = [
+    ['KAFKA_TLS', 'true', 'KAFKA_BROKERS'],
+    ['KAFKA_CA_FILE', 'ca.pem', 'KAFKA_TLS'],
+    ['HBASE_TLS', 'true', 'HBASE_NODES'],
+    ['HBASE_CA_FILE', 'ca.pem', 'HBASE_TLS'],
+    ['REDIS_CLUSTER', 'true', 'REDIS_URL'],
+    ['REDIS_SENTINEL_NAME', 'main', 'REDIS_URL'],
+    ['REDIS_SENTINEL_PASSWORD', 'hush', 'REDIS_SENTINEL_NAME'],
+    ['REDIS_CA_FILE', 'ca.pem', 'REDIS_URL'],
+    ['AUTH_ISSUER', 'me', 'AUTH_JWKS'],
+  ];
+  for (const [name, value, needed] of alone) {
+    assert.throws(() => loadSettings({ [`QUANREN_${name}`]: value }), {
+      code: 'set_up',
+      message: `The settings have errors: QUANREN_${name} does nothing without QUANREN_${needed}: set that too, or remove this.`,
+    });
+  }
+  const asByDefault = {
+    QUANREN_KAFKA_TLS: 'false',
+    QUANREN_REDIS_CLUSTER: 'false',
+    QUANREN_REDIS_CA_FILE: '',
+  };
+  assert.equal(loadSettings(asByDefault)['kafka.tls'], false);
+  const together = { QUANREN_KAFKA_TLS: 'true', QUANREN_KAFKA_BROKERS: 'a:1' };
+  assert.equal(loadSettings(together)['kafka.tls'], true);
+});

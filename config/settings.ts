@@ -245,6 +245,34 @@ export const SETTINGS = {
 export type SettingName = keyof typeof SETTINGS;
 export type Settings = { readonly [N in SettingName]: (typeof SETTINGS)[N]['default'] };
 
+/**
+ * What says more about another setting, and does nothing while that one is as it is by default: to give it alone is a
+ * mistake, told at the start.
+ */
+const NEEDS: Partial<Record<SettingName, SettingName>> = {
+  'kafka.prefix': 'kafka.brokers',
+  'kafka.tls': 'kafka.brokers',
+  'kafka.caFile': 'kafka.tls',
+  'kafka.user': 'kafka.brokers',
+  'kafka.password': 'kafka.user',
+  'kafka.mechanism': 'kafka.user',
+  'hbase.user': 'hbase.nodes',
+  'hbase.tls': 'hbase.nodes',
+  'hbase.caFile': 'hbase.tls',
+  'hbase.certFile': 'hbase.tls',
+  'hbase.keyFile': 'hbase.certFile',
+  'redis.cluster': 'redis.url',
+  'redis.sentinelName': 'redis.url',
+  'redis.sentinelPassword': 'redis.sentinelName',
+  'redis.caFile': 'redis.url',
+  'redis.instance': 'redis.url',
+  'redis.timeoutMs': 'redis.url',
+  'auth.issuer': 'auth.jwks',
+  'auth.audience': 'auth.jwks',
+  'auth.clockSkewSeconds': 'auth.jwks',
+  'auth.keysMaxAgeSeconds': 'auth.jwks',
+};
+
 /** The environment variable of a setting: `gateway.metricsPort` → `QUANREN_GATEWAY_METRICS_PORT`. */
 export function environmentName(name: SettingName): string {
   return `QUANREN_${name
@@ -281,18 +309,30 @@ export function loadSettings(environment: Readonly<Record<string, string | undef
     if (variable.startsWith('QUANREN_') && !known.has(variable))
       wrong.push(`there is no setting ${variable}`);
   }
+  const placeOf = (name: SettingName): string =>
+    environment[environmentName(name)] === undefined && name in fromFile
+      ? `'${name}' in ${file}`
+      : environmentName(name);
   const entries = Object.entries<Setting<unknown>>(SETTINGS).map(([key, setting]) => {
     const name = key as SettingName;
-    const fromEnvironment = environment[environmentName(name)];
-    const given = fromEnvironment ?? (name in fromFile ? String(fromFile[name]) : undefined);
+    const given =
+      environment[environmentName(name)] ?? (name in fromFile ? String(fromFile[name]) : undefined);
     if (given === undefined) return [name, setting.default];
     const value = setting.parse(given);
     if (value === undefined) {
-      const where = fromEnvironment === undefined ? `'${name}' in ${file}` : environmentName(name);
-      wrong.push(`${where} must be ${setting.takes}${setting.secret ? '' : `, not '${given}'`}`);
+      wrong.push(`${placeOf(name)} must be ${setting.takes}${setting.secret ? '' : `, not '${given}'`}`);
     }
     return [name, value];
   });
+  const settings = Object.fromEntries(entries) as Settings;
+  const isDefault = (name: SettingName): boolean => settings[name] === SETTINGS[name].default;
+  for (const [key, needed] of Object.entries(NEEDS)) {
+    const name = key as SettingName;
+    if (isDefault(name) || !isDefault(needed)) continue;
+    wrong.push(
+      `${placeOf(name)} does nothing without ${environmentName(needed)}: set that too, or remove this`,
+    );
+  }
   if (wrong.length > 0) throw new QuanrenError('set_up', `The settings have errors: ${wrong.join('; ')}.`);
-  return Object.fromEntries(entries) as Settings;
+  return settings;
 }
