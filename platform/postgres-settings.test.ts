@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { createCertificate } from '../test/support/certificate.js';
 import { readOwnPostgres } from './postgres-settings.js';
 
 const read = (url: string, ownerUrl = '') =>
@@ -26,11 +27,17 @@ test('beyond loopback the server is verified, unless the URL says otherwise', ()
   const folder = mkdtempSync(path.join(tmpdir(), 'quanren-url-'));
   try {
     const file = path.join(folder, 'authority.pem');
-    writeFileSync(file, 'PEM');
+    const { cert } = createCertificate();
+    writeFileSync(file, cert);
     const url = 'postgres://app:x@db.example.com/quanren';
     assert.equal(read(url)?.app.ssl, true);
     assert.equal(read(`${url}?sslmode=verify-full`)?.app.ssl, true);
-    assert.deepEqual(read(`${url}?sslrootcert=${encodeURIComponent(file)}`)?.app.ssl, { ca: 'PEM' });
+    assert.deepEqual(read(`${url}?sslrootcert=${encodeURIComponent(file)}`)?.app.ssl, { ca: cert });
+    writeFileSync(file, 'no PEM');
+    assert.throws(
+      () => read(`${url}?sslrootcert=${encodeURIComponent(file)}`),
+      /sslrootcert\) names .* in PEM/,
+    );
     assert.equal(read(`${url}?sslmode=disable`)?.app.ssl, undefined);
     assert.equal(read('postgres://app:x@127.0.0.1/quanren?sslmode=verify-full')?.app.ssl, true);
   } finally {

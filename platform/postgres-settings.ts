@@ -5,7 +5,7 @@ import {
   connectionsToEmbeddedPostgres,
   type PostgresConnection,
 } from '../catalog/embedded-postgres.js';
-import { readNamedFile } from '../config/named-file.js';
+import { readAuthorities } from '../config/tls-files.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 
 export interface PostgresSettings {
@@ -71,7 +71,7 @@ function parsePostgresUrl(text: string, setting: string): PostgresConnection {
   const mode = url.searchParams.get('sslmode') ?? (isLoopback(host) ? 'disable' : 'verify-full');
   if (mode !== 'disable' && mode !== 'verify-full') refuse('takes verify-full or disable as sslmode');
   const authority = url.searchParams.get('sslrootcert');
-  const readAuthority = (file: string) => readNamedFile(`${setting} (sslrootcert)`, file).toString();
+  const readAuthority = (file: string) => readAuthorities(`${setting} (sslrootcert)`, file).toString();
   return {
     host,
     port: url.port === '' ? DEFAULT_PORT : Number(url.port),

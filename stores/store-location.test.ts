@@ -45,14 +45,9 @@ for (const nodes of ['hm1', 'hm1:0', 'hm1:65536', 'hm1:16000,', '::1:16000', 'ht
 const ON = { ...NOTHING, 'hbase.nodes': 'hm1:16000', 'hbase.tls': true };
 const REFUSED: { why: string; settings: StoreSettings; says: RegExp }[] = [
   {
-    why: 'files without TLS',
-    settings: { ...ON, 'hbase.tls': false, 'hbase.caFile': 'ca.pem' },
-    says: /HBASE_TLS is false/,
-  },
-  {
     why: 'a certificate without its key',
     settings: { ...ON, 'hbase.certFile': 'cert.pem' },
-    says: /go together/,
+    says: /HBASE_CERT_FILE is set and QUANREN_HBASE_KEY_FILE is not/,
   },
   {
     why: 'a file that is not there',
@@ -62,7 +57,12 @@ const REFUSED: { why: string; settings: StoreSettings; says: RegExp }[] = [
   {
     why: 'a file that is no PEM',
     settings: { ...ON, 'hbase.certFile': import.meta.filename, 'hbase.keyFile': import.meta.filename },
-    says: /cannot be used/,
+    says: /HBASE_CERT_FILE names .*, which holds no certificate in PEM/,
+  },
+  {
+    why: 'authorities that are none',
+    settings: { ...ON, 'hbase.caFile': import.meta.filename },
+    says: /HBASE_CA_FILE names .* in PEM/,
   },
   { why: 'an empty user', settings: { ...ON, 'hbase.user': '' }, says: /HBASE_USER is empty/ },
 ];

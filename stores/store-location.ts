@@ -1,9 +1,8 @@
 /** Where memberships and realtime tags are kept: in LMDB files that the processes of one machine share, or in HBase. */
-import { createSecureContext, type ConnectionOptions as TlsOptions } from 'node:tls';
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { type Address, parseAddresses } from '../config/addresses.js';
-import { readNamedFile } from '../config/named-file.js';
+import { readAuthorities, readKeyPair } from '../config/tls-files.js';
 import { QuanrenError } from '../errors/quanren-error.js';
-import { reasonOf } from '../errors/reason-of.js';
 
 /** Plain data: processes tell it one another. */
 export type StoreLocation =
@@ -44,9 +43,6 @@ export function locateStores(folder: string, settings: StoreSettings): StoreLoca
   if (user === '') throw new QuanrenError('set_up', 'QUANREN_HBASE_USER is empty: HBase wants a name.');
   const files = { caFile, certFile, keyFile };
   if (isTlsOn) readTlsOptions(files);
-  else if (caFile !== '' || certFile !== '' || keyFile !== '') {
-    throw new QuanrenError('set_up', 'QUANREN_HBASE_*_FILE name PEM files, and QUANREN_HBASE_TLS is false.');
-  }
   return {
     kind: 'hbase',
     nodes: parseAddresses('QUANREN_HBASE_NODES', nodes),
@@ -57,21 +53,9 @@ export function locateStores(folder: string, settings: StoreSettings): StoreLoca
 
 /** Throws `set_up` where the files do not do. */
 export function readTlsOptions({ caFile, certFile, keyFile }: HBaseTlsFiles): TlsOptions {
-  if ((certFile === '') !== (keyFile === '')) {
-    const sentence =
-      'QUANREN_HBASE_CERT_FILE and QUANREN_HBASE_KEY_FILE go together: one of them is not set.';
-    throw new QuanrenError('set_up', sentence);
-  }
-  const options = {
-    ...(caFile === '' ? {} : { ca: readNamedFile('QUANREN_HBASE_CA_FILE', caFile) }),
-    ...(certFile === '' ? {} : { cert: readNamedFile('QUANREN_HBASE_CERT_FILE', certFile) }),
-    ...(keyFile === '' ? {} : { key: readNamedFile('QUANREN_HBASE_KEY_FILE', keyFile) }),
+  const [certSetting, keySetting] = ['QUANREN_HBASE_CERT_FILE', 'QUANREN_HBASE_KEY_FILE'];
+  return {
+    ...(caFile === '' ? {} : { ca: readAuthorities('QUANREN_HBASE_CA_FILE', caFile) }),
+    ...(certFile === '' && keyFile === '' ? {} : readKeyPair({ certSetting, certFile, keySetting, keyFile })),
   };
-  try {
-    createSecureContext(options);
-  } catch (cause) {
-    const why = reasonOf(cause);
-    throw new QuanrenError('set_up', `The files of QUANREN_HBASE_*_FILE cannot be used (${why}).`, { cause });
-  }
-  return options;
 }

@@ -1,6 +1,6 @@
 /** How Kafka is reached: the kafka.* settings, checked. kafkajs is not loaded for it. */
 import { formatAddress, parseAddresses } from '../../config/addresses.js';
-import { readNamedFile } from '../../config/named-file.js';
+import { readAuthorities } from '../../config/tls-files.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 
 export type SaslMechanism = 'scram-sha-512' | 'scram-sha-256' | 'plain';
@@ -41,12 +41,10 @@ export function readKafkaSettings(settings: KafkaSettings): KafkaConnection | nu
   if (!/^[\w.-]{0,100}$/.test(prefix)) {
     refuse("QUANREN_KAFKA_PREFIX may have 100 letters, digits, '.', '_' and '-', as names of topics do.");
   }
-  if (caFile !== '' && !settings['kafka.tls'])
-    refuse('QUANREN_KAFKA_CA_FILE is set, and QUANREN_KAFKA_TLS is not true.');
   if ((username === '') !== (password === '')) {
     refuse('QUANREN_KAFKA_USER and QUANREN_KAFKA_PASSWORD are both needed, or neither.');
   }
-  const readCa = () => readNamedFile('QUANREN_KAFKA_CA_FILE', caFile).toString();
+  const readCa = () => readAuthorities('QUANREN_KAFKA_CA_FILE', caFile).toString();
   return {
     brokers: parseAddresses('QUANREN_KAFKA_BROKERS', brokers).map(formatAddress),
     prefix,

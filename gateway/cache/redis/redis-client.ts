@@ -7,7 +7,7 @@
  */
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { Breaker } from './breaker.js';
-import { type RedisLocation, readAuthorities } from './redis-location.js';
+import { type RedisLocation, readTlsOptions } from './redis-location.js';
 import { LOOK, type Script } from './scripts.js';
 
 export interface RedisClientOptions {
@@ -64,7 +64,7 @@ export class RedisClient {
       },
       now: () => performance.now(),
     });
-    void this.#connect(location, readAuthorities(location));
+    void this.#connect(location, readTlsOptions(location));
   }
 
   get isAway(): boolean {

@@ -49,8 +49,16 @@ for (const { url, more, is } of PLACES) {
   });
 }
 
-const REFUSED: { url: string; more?: Partial<RedisSettings> }[] = [
+const REFUSED: { url: string; more?: Partial<RedisSettings>; says?: RegExp }[] = [
   { url: 'http://secret@h' },
+  { url: 'redis://u:se/secret@h', says: /write %2F for \// },
+  { url: 'redis://u:se@secret@h', says: /%40 for @/ },
+  { url: 'redis://u:secret@a', more: { 'redis.caFile': 'ca.pem' }, says: /write rediss:\/\// },
+  {
+    url: 'rediss://u:secret@a',
+    more: { 'redis.caFile': import.meta.filename },
+    says: /CA_FILE names .* in PEM/,
+  },
   { url: 'redis://' },
   { url: 'redis://u:secret@h:0' },
   { url: 'redis://u:secret@h:70000' },
@@ -62,14 +70,16 @@ const REFUSED: { url: string; more?: Partial<RedisSettings> }[] = [
   { url: 'redis://u:secret@a', more: { 'redis.instance': 'a}b' } },
   { url: 'rediss://u:secret@a', more: { 'redis.caFile': '/nowhere.pem' } },
 ];
-for (const { url, more } of REFUSED) {
+for (const { url, more, says = /QUANREN_REDIS/ } of REFUSED) {
   test(`${url} ${JSON.stringify(more ?? {})} is refused, and the password is not told`, () => {
     assert.throws(
       () => locateRedis({ ...NOTHING, 'redis.url': url, ...more }),
       (error) =>
         error instanceof QuanrenError &&
         error.code === 'set_up' &&
-        error.message.includes('QUANREN_REDIS') !== error.message.includes('secret'),
+        error.message.includes('QUANREN_REDIS') &&
+        says.test(error.message) &&
+        !error.message.includes('secret'),
     );
   });
 }

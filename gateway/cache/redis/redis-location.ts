@@ -1,9 +1,7 @@
 /** Which Redis gateways share, as the `redis.*` settings have it. */
-import { createSecureContext } from 'node:tls';
 import { type Address, parseAddress } from '../../../config/addresses.js';
-import { readNamedFile } from '../../../config/named-file.js';
+import { readAuthorities } from '../../../config/tls-files.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
-import { reasonOf } from '../../../errors/reason-of.js';
 
 export interface RedisSettings {
   /** Empty: there is none. */
@@ -34,6 +32,7 @@ export interface RedisLocation {
 
 /** Scheme, user:password, nodes, database. */
 const URL_PATTERN = /^(rediss?):\/\/(?:([^@/]*)@)?([^@/?#]+)(?:\/(\d{1,5})?)?$/;
+const ESCAPES = 'in its user and password write %2F for /, %40 for @, %25 for %';
 const DEFAULT_PORT = 6_379;
 /** It stands within braces in every key. */
 const INSTANCE = /^[A-Za-z0-9_.-]{1,64}$/;
@@ -45,7 +44,14 @@ export function locateRedis(settings: RedisSettings): RedisLocation | undefined 
   if (url === '') return undefined;
   const [, scheme, userInfo = '', nodes, database = '0'] = URL_PATTERN.exec(url) ?? [];
   if (scheme === undefined || nodes === undefined) {
-    throw refusal('QUANREN_REDIS_URL must be redis://user:password@host:port/database, or rediss:// for TLS');
+    throw refusal(
+      `QUANREN_REDIS_URL must be redis://user:password@host:port/database, or rediss:// for TLS; ${ESCAPES}`,
+    );
+  }
+  if (scheme === 'redis' && settings['redis.caFile'] !== '') {
+    throw refusal(
+      'QUANREN_REDIS_CA_FILE does nothing while QUANREN_REDIS_URL begins with redis://: write rediss:// for TLS, or remove it',
+    );
   }
   if (isCluster && sentinelName !== '') {
     throw refusal('QUANREN_REDIS_CLUSTER and QUANREN_REDIS_SENTINEL_NAME exclude each other');
@@ -70,21 +76,14 @@ export function locateRedis(settings: RedisSettings): RedisLocation | undefined 
       'QUANREN_REDIS_URL names several nodes: of a cluster, or sentinels? The other settings say',
     );
   }
-  readAuthorities(location);
+  readTlsOptions(location);
   return location;
 }
 
-/** The authorities that a server's certificate is believed from. Throws `set_up`. */
-export function readAuthorities({ tls }: Pick<RedisLocation, 'tls'>): { ca?: Buffer } {
+/** What a server's certificate is checked with. Throws `set_up` for a file that does not do. */
+export function readTlsOptions({ tls }: Pick<RedisLocation, 'tls'>): { ca?: Buffer } {
   if (tls === undefined || tls.caFile === '') return {};
-  const ca = readNamedFile('QUANREN_REDIS_CA_FILE', tls.caFile);
-  try {
-    createSecureContext({ ca });
-    return { ca };
-  } catch (cause) {
-    const why = reasonOf(cause);
-    throw refusal(`QUANREN_REDIS_CA_FILE names ${tls.caFile}, which cannot be used (${why})`);
-  }
+  return { ca: readAuthorities('QUANREN_REDIS_CA_FILE', tls.caFile) };
 }
 
 function refusal(sentence: string): QuanrenError {
@@ -100,12 +99,12 @@ function decode(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw refusal("QUANREN_REDIS_URL has a '%' that escapes nothing: write %25");
+    throw refusal(`QUANREN_REDIS_URL has a '%' that escapes nothing; ${ESCAPES}`);
   }
 }
 
 function readNode(text: string): Address {
   const address = parseAddress(text, DEFAULT_PORT);
-  if (address === undefined) throw refusal('QUANREN_REDIS_URL has a node that is not host:port');
+  if (address === undefined) throw refusal(`QUANREN_REDIS_URL has a node that is not host:port; ${ESCAPES}`);
   return address;
 }
