@@ -49,7 +49,7 @@ for (const text of BAD) {
     assert.equal(parseAddress(text), undefined);
     assert.throws(() => parseAddresses('QUANREN_A', `x:1,${text}`), {
       code: 'set_up',
-      message: `QUANREN_A must be host:port, host:port …, not '${text}'.`,
+      message: 'QUANREN_A must be host:port, host:port …; number 2 is not.',
     });
   });
 }

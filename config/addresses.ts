@@ -19,12 +19,15 @@ export function parseAddress(text: string, defaultPort?: number): Address | unde
   return port === undefined || port < 1 || port > 65_535 ? undefined : { host, port };
 }
 
-/** One or more, with commas between. Throws `set_up` with the setting (`QUANREN_…`) and the first that is no address. */
+/**
+ * One or more, with commas between. Throws `set_up` with the setting (`QUANREN_…`) and which of them is no address; not with
+ * its text, which may hold a password.
+ */
 export function parseAddresses(setting: string, text: string): Address[] {
-  return text.split(',').map((each) => {
+  return text.split(',').map((each, i) => {
     const address = parseAddress(each.trim());
     if (address !== undefined) return address;
-    throw new QuanrenError('set_up', `${setting} must be host:port, host:port …, not '${each.trim()}'.`);
+    throw new QuanrenError('set_up', `${setting} must be host:port, host:port …; number ${i + 1} is not.`);
   });
 }
 
