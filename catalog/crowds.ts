@@ -88,12 +88,13 @@ interface CrowdRow {
   readonly user_count: number;
   readonly status: CrowdStatus;
   readonly version: number;
-  readonly create_time: string;
+  readonly create_time: Date;
   readonly updated_at: Date;
 }
 
 const COLUMNS = `crowd_code, crowd_name, description, owner, rule_json, schedule_cron, last_calc_dt, last_calc_origin,
-  user_count, status, version, create_time, updated_at`;
+  user_count, status, version,
+  create_time::timestamptz AS create_time, updated_at`;
 
 function toCrowd(row: CrowdRow): Crowd {
   return {

@@ -44,12 +44,13 @@ interface TagRow {
   readonly description: string | null;
   readonly owner: string | null;
   readonly version: number;
-  readonly create_time: string;
+  readonly create_time: Date;
   readonly updated_at: Date;
 }
 
 const COLUMNS = `tag_code, tag_name, tag_type, biz_key_field, source_table, source_field, source_type, value_format,
-  calculation_type, update_freq, description, owner, version, create_time, updated_at`;
+  calculation_type, update_freq, description, owner, version,
+  create_time::timestamptz AS create_time, updated_at`;
 
 function toTagRecord(row: TagRow): TagRecord {
   return {

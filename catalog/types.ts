@@ -27,8 +27,7 @@ export interface TagDefinition {
 export interface TagRecord extends TagDefinition {
   /** 1, 2, 3 … */
   readonly version: number;
-  /** Civil time of the platform's zone, `1998-06-30T10:00:00.123456`. */
-  readonly createTime: string;
+  readonly createTime: Date;
   readonly updatedAt: Date;
 }
 
@@ -57,8 +56,7 @@ export interface Crowd extends CrowdDefinition {
   /** Whose members they are; null before the first run, and where it was not noted. */
   readonly lastCalcOrigin: UserOrigin | null;
   readonly userCount: number;
-  /** Civil time of the platform's zone. */
-  readonly createTime: string;
+  readonly createTime: Date;
   readonly updatedAt: Date;
 }
 

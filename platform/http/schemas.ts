@@ -23,7 +23,6 @@ export const Dt = Type.String({
   description: 'A business date, 1998-06-30.',
 });
 export const Instant = Type.String({ description: 'A moment, 2026-11-23T02:00:00.000Z.' });
-export const CivilTime = Type.String({ description: 'Civil time of the platform’s zone.' });
 export const Rule = Type.Unsafe<object>({
   type: 'object',
   description: 'A rule of the rule language; its numbers keep all their digits.',

@@ -3,7 +3,6 @@ import type { Crowd, CrowdDefinition, CrowdVersion } from '../../../catalog/type
 import { RawJson, textOfMember } from '../../http/json.js';
 import {
   body,
-  CivilTime,
   Code,
   Dt,
   Id,
@@ -49,7 +48,7 @@ export const CrowdView = Type.Object({
   lastCalcDt: nullable(Dt),
   lastCalcOrigin: nullable(Origin),
   userCount: Type.Integer(),
-  createTime: CivilTime,
+  createTime: Instant,
   updatedAt: Instant,
 });
 
@@ -92,7 +91,8 @@ export function toCrowdDefinition(given: Static<typeof CrowdBody>, bodyText: str
 }
 
 export function toCrowdView({ ruleJson, ...crowd }: Crowd): Static<typeof CrowdView> {
-  return { ...crowd, rule: new RawJson(ruleJson), updatedAt: crowd.updatedAt.toISOString() };
+  const [createTime, updatedAt] = [crowd.createTime.toISOString(), crowd.updatedAt.toISOString()];
+  return { ...crowd, rule: new RawJson(ruleJson), createTime, updatedAt };
 }
 
 export function toVersionView({ ruleJson, ...version }: CrowdVersion): Static<typeof VersionView> {

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import type { TagDefinition, TagRecord } from '../../../catalog/types.js';
-import { body, CivilTime, Code, Instant, nullable, optionalText, text } from '../../http/schemas.js';
+import { body, Code, Instant, nullable, optionalText, text } from '../../http/schemas.js';
 
 const TagType = Type.Union([
   Type.Literal('enum'),
@@ -45,7 +45,7 @@ export const TagView = Type.Object({
   description: nullable(Type.String()),
   owner: nullable(Type.String()),
   version: Type.Integer(),
-  createTime: CivilTime,
+  createTime: Instant,
   updatedAt: Instant,
 });
 
@@ -68,5 +68,5 @@ export function toTagDefinition(tagCode: string, given: Static<typeof TagBody>):
 }
 
 export function toTagView(tag: TagRecord): Static<typeof TagView> {
-  return { ...tag, updatedAt: tag.updatedAt.toISOString() };
+  return { ...tag, createTime: tag.createTime.toISOString(), updatedAt: tag.updatedAt.toISOString() };
 }

@@ -9,7 +9,6 @@ import {
   crowdDefinition,
   inCrowd,
   OVER_18,
-  TEST_ZONE,
   tagDefinition,
 } from '../../support/catalog.js';
 import { query, startTestPostgres, type TestPostgres } from '../../support/postgres.js';
@@ -56,8 +55,7 @@ test('a tag is created, changed, kept as it is, and deleted; each change is in t
     },
   );
   assert.equal(first.version, 1);
-  const now = new Date().toLocaleString('sv-SE', { timeZone: TEST_ZONE }).replace(' ', 'T');
-  assert.equal(first.createTime.slice(0, 15), now.slice(0, 15));
+  assert.ok(Math.abs(Date.now() - first.createTime.getTime()) < 60_000, 'a moment, whatever the zone');
   const definition = tagDefinition('city', { tagType: 'enum', sourceType: null, owner: '王' });
   const changed = await catalog.tags.save(definition, { principal: 'bob', expected: 1 });
   assert.deepEqual([changed.isNew, changed.tag.version, changed.tag.owner], [false, 2, '王']);

@@ -24,6 +24,8 @@ const codes = (answer: { json: Record<string, unknown> }) =>
 test('tags: created, read, changed under If-Match, listed in pages, deleted', async () => {
   const created = await api.ask('PUT /tags/city', { body: { tagName: 'City', tagType: 'enum' } });
   assert.deepEqual([created.status, created.headers.etag, created.json.bizKeyField], [201, '"1"', 'uid']);
+  const createTime = String(created.json.createTime);
+  assert.equal(new Date(createTime).toISOString(), createTime);
   const same = await api.ask('PUT /tags/city', { body: { tagName: 'City', tagType: 'enum' } });
   assert.deepEqual([same.status, same.headers.etag], [200, '"1"']);
   const body = { tagName: 'City', tagType: 'enum', owner: 'Ann' };
