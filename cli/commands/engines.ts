@@ -124,9 +124,27 @@ interface UpOptions extends Named {
   readonly json?: true;
 }
 
+/** Throws `bad_request` for options of engines that are not asked for. */
+function refuseIdleOptions(
+  kinds: readonly EngineKind[],
+  options: Readonly<Partial<Record<EngineKind, string>>>,
+): void {
+  for (const [kind, option] of Object.entries(options)) {
+    if ((kinds as readonly string[]).includes(kind)) continue;
+    throw new QuanrenError(
+      'bad_request',
+      `${option} is for ${kind}, which is not among those to start (${kinds.join(', ')}): name it, or leave the option out.`,
+    );
+  }
+}
+
 async function up(given: readonly string[], options: UpOptions): Promise<void> {
   const kinds = readKinds(given);
   const ports = readPorts(options.port);
+  refuseIdleOptions(kinds, {
+    ...Object.fromEntries(Object.keys(ports).map((kind) => [kind, '--port'])),
+    ...(options.regionServers === undefined ? {} : { hbase: '--region-servers' }),
+  });
   const regionServers =
     options.regionServers === undefined
       ? undefined
@@ -189,9 +207,14 @@ async function logs(
   options: Named & { lines: string; follow?: true },
 ): Promise<void> {
   const lines = readWholeNumber('--lines', options.lines, 0, MAX_LINES);
-  const files = readKinds(given).flatMap((kind) =>
+  const kinds = readKinds(given);
+  const files = kinds.flatMap((kind) =>
     openEngine(kind, options.name).processes.map(({ name, logFile }) => ({ label: name, file: logFile })),
   );
+  if (files.length === 0) {
+    const what = given.length === 0 ? 'no engine' : `none of ${kinds.join(', ')}`;
+    throw new QuanrenError('not_found', `There are no logs: ${what} was ever started as '${options.name}'.`);
+  }
   const width = Math.max(0, ...files.map(({ label }) => label.length));
   const write = (label: string, text: string) => {
     for (const line of text.split('\n')) console.log(`${label.padEnd(width)} | ${line}`);

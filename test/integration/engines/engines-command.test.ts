@@ -125,6 +125,10 @@ describe('quanren engines', () => {
       [/--name takes/, 'status', '--name', '../other'],
       [/--port takes/, 'up', 'redis', '--port', '6379'],
       [/--region-servers must be/, 'up', 'hbase', '--region-servers', '0'],
+      [/--region-servers is for hbase, .* \(redis\)/, 'up', 'redis', '--region-servers', '2'],
+      [/--port is for redis, .* \(kafka\)/, 'up', 'kafka', '--port', 'redis=6379'],
+      [/no logs: no engine was ever started as 'nothere'/, 'logs', '--name', 'nothere'],
+      [/no logs: none of redis was ever started as 'nothere'/, 'logs', 'redis', '--name', 'nothere'],
       [/no port 'rest', only: master, regionserver, zookeeper/, 'up', 'hbase', '--port', 'hbase.rest=1'],
     ];
     for (const [message, ...args] of wrong) {
