@@ -8,6 +8,7 @@ import { type EngineFiles, engineFilesFolder, fetchEngineFiles } from '../jars.j
 import { launchServer } from '../server-process.js';
 
 const FILES: EngineFiles = { engine: 'redis', goal: 'unpack-dependencies' };
+/** As the parcel names them: what it calls 6.2.6 says of itself that it is 6.2.11. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   x64: 'redis-server-6.2.6-v5-linux-amd64',
   arm64: 'redis-server-6.2.7-linux-arm64',
