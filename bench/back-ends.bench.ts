@@ -9,10 +9,9 @@
  * 2. Changes. A user who is asked for all the time changes: the store acknowledges, the event is published, and the
  *    time until the answer has changed is taken, with Redis between.
  *
- *   npm run bench -- back-ends
- *   node dist/bench/back-ends.bench.js [--users 200000] [--seconds 10] [--rounds 3] [--changes 500]
+ *   npm run bench -- back-ends [--users 200000] [--seconds 10] [--rounds 3] [--changes 500]
  *
- * Needs Linux, taskset (util-linux), wrk (Debian: apt install wrk), Java and Maven.
+ * Needs Linux, taskset (util-linux), wrk, Java and Maven.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';

@@ -1,4 +1,4 @@
-/** The embedded bus: `npm run bench -- bus`. Every commit is synced to disk. */
+/** The embedded bus. Every commit is synced to disk. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

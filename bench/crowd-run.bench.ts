@@ -1,16 +1,19 @@
 /**
- * One run of 100 crowds over 5 M synthetic users, then a second one after every rule has moved a little:
- * `node dist/bench/crowd-run.bench.js [USERS]`. Real Postgres, LMDB, bus and DuckDB (2 threads, 4 GB) in the temporary
- * folder; one line a figure, wall-clock time.
+ * One run of 100 crowds over 5 M synthetic users, then a second one after every rule has moved a little. Real Postgres, LMDB,
+ * bus and DuckDB (2 threads, 4 GB) in the temporary folder; one line a figure, wall-clock time.
+ *
+ *   npm run bench -- crowd-run [--users 5000000]
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { createCatalogDatabase, crowdDefinition } from '../test/support/catalog.js';
 import { startTestPostgres } from '../test/support/postgres.js';
 import { openRunPlatform, registerDemo, runCrowds } from '../test/support/run-platform.js';
 
-const USERS = Number(process.argv[2] ?? 5_000_000);
+const { values } = parseArgs({ options: { users: { type: 'string', default: '5000000' } } });
+const USERS = Number(values.users);
 const CROWDS = 100;
 const DT = '2026-06-30';
 

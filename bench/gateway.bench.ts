@@ -4,10 +4,9 @@
  * load at a time. CPU is user and system time of the server's processes from /proc/PID/stat. Ratios are taken within
  * each round, between neighbours in time, and their median is given: on a shared machine that moves least.
  *
- *   npm run bench -- gateway
- *   node dist/bench/gateway.bench.js [--users 1000000] [--seconds 2] [--rounds 15] [--uids short|hex]
+ *   npm run bench -- gateway [--users 1000000] [--seconds 2] [--rounds 15] [--uids short|hex]
  *
- * Needs Linux, taskset (util-linux) and wrk (Debian: apt install wrk).
+ * Needs Linux, taskset (util-linux) and wrk.
  */
 import { parseArgs } from 'node:util';
 import { DataFolder } from '../test/integration/gateway/gateway-process.js';

@@ -2,7 +2,7 @@
  * Reading rows of a million users from a standalone HBase, by our client, by hbase-rpc-client and by HBase's own Java
  * client (AsyncTable), each in a process of its own and in turns:
  *
- *   node dist/bench/hbase.bench.js [--users 1000000] [--rounds 3] [--seconds 5]
+ *   npm run bench -- hbase [--users 1000000] [--rounds 3] [--seconds 5]
  *
  * Prints rows a second, the client's CPU a row, and the CPU of HBase a row.
  */

@@ -1,5 +1,5 @@
 /**
- * The bus over a Kafka of one broker: `npm run bench -- kafka`. As it comes, Kafka does not sync to disk before it
+ * The bus over a Kafka of one broker. As it comes, Kafka does not sync to disk before it
  * acknowledges, and relies on replicas, which there are none of here.
  */
 import { startTestEngine } from '../test/support/engines.js';

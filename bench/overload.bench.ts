@@ -13,10 +13,9 @@
  *
  * The gateway runs on core 0, the load on core 1.
  *
- *   npm run bench -- overload
- *   node dist/bench/overload.bench.js [--parts misses,hits,sitting] [--crowds 1200] [--seconds 60] [--rounds 1] [--connections 1000]
+ *   npm run bench -- overload [--parts misses,hits,sitting] [--crowds 1200] [--seconds 60] [--rounds 1] [--connections 1000]
  *
- * Needs Linux, taskset (util-linux) and wrk (Debian: apt install wrk).
+ * Needs Linux, taskset (util-linux) and wrk.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

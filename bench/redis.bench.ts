@@ -1,7 +1,7 @@
 /**
  * What the shared cache costs over a real Redis: reads that hit, misses (read and fill), invalidations.
  *
- *   node dist/bench/redis.bench.js [--users 100000] [--seconds 3]
+ *   npm run bench -- redis [--users 100000] [--seconds 3]
  *
  * Prints users a second, the time of a call (50% and 99%), the client's CPU a user, and that of Redis.
  */

@@ -1,5 +1,5 @@
 /**
- * The rule language: `node dist/bench/rules.bench.js`. First the compiled evaluator beside the reference evaluator, in
+ * The rule language. First the compiled evaluator beside the reference evaluator, in
  * turns over the same rules and rows; then 10,000 rules from JSON text to SQL. CPU is user and system time of the process.
  */
 

@@ -3,20 +3,19 @@
  * cached, for users that are not, for nine of ten that are, and for twice what it is set to answer; and what Kafka, HBase
  * and Redis cost a hit. Exit code 1 where a threshold is missed.
  *
- *   npm run bench -- sre
- *   node dist/bench/sre.bench.js [--out bench/results/sre.md] [--users 200000] [--seconds 20] [--rounds 7]
+ *   npm run bench -- sre [--out bench/results/sre.md] [--users 200000] [--seconds 20] [--rounds 7]
  *     [--hit-rate 2000] [--mixed-rate 2000] [--miss-rate 1000] [--limit 1000]
  *
  * By default over gateways of its own, of one worker, over the real HBase, Kafka and Redis: the gateway on core 0,
  * everything else on core 1. Or over one that runs:
  *
- *   node dist/bench/sre.bench.js --url http://127.0.0.1:8080 [--metrics http://127.0.0.1:9464/metrics]
+ *   npm run bench -- sre --url http://127.0.0.1:8080 [--metrics http://127.0.0.1:9464/metrics]
  *     [--uid-prefix u --uid-digits 7 --users 1000000 --crowd big_spenders_30d] [--limit N]
  *
  * whose users are the prefix and a number, by default those of `npm start`. Then --limit is what that gateway is set to
  * answer in a second (gateway.workerUsersPerSecond times its workers); without it, twice of that is not measured.
  *
- * Needs Linux, taskset (util-linux), wrk, k6; and, without --url, Java and Maven.
+ * Needs Linux, taskset (util-linux), wrk, k6 (bench/README.md says how to get them); and, without --url, Java and Maven.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -209,6 +208,12 @@ async function compareWithEmbedded(
   return rows;
 }
 
+/** The command that writes this page. */
+function commandLine(): string {
+  const quote = (arg: string) => (/^[\w./:=,-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`);
+  return ['npm run bench -- sre', ...process.argv.slice(2).map(quote)].join(' ');
+}
+
 needWrk();
 needK6();
 const machine = `${describeMachine()} before`;
@@ -224,7 +229,7 @@ const where =
   `gateways of one worker on core 0; HBase (one JVM, ${users} users), Kafka, Redis and the load on core 1`;
 const text = page.render(
   'The match gateway under load',
-  `${new Date().toISOString().slice(0, 10)}; ${machine}; ${where}.`,
+  `${new Date().toISOString().slice(0, 10)}; ${machine}; ${where}. As written by\n\n    ${commandLine()}`,
 );
 mkdirSync(path.dirname(values.out), { recursive: true });
 writeFileSync(values.out, text);

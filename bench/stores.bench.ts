@@ -1,5 +1,5 @@
 /**
- * What the embedded stores do: `node dist/bench/stores.js`. One process, data in the temporary folder; every commit is
+ * What the embedded stores do. One process, data in the temporary folder; every commit is
  * synced to disk. Prints one line a figure.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
