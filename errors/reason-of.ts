@@ -5,3 +5,8 @@ export function reasonOf(error: unknown): string {
   if (!(inner instanceof Error)) return String(inner);
   return (inner as NodeJS.ErrnoException).code?.toString() ?? inner.message;
 }
+
+/** What an error says, to stand within another sentence: without its full stop. */
+export function sentenceOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+}

@@ -15,6 +15,7 @@ import { readKafkaSettings } from '../events/kafka/kafka-connection.js';
 import { openEventBus } from '../events/open-event-bus.js';
 import { locateStores } from '../stores/store-location.js';
 import { locateRedis } from './cache/redis/redis-location.js';
+import { describeBackEnds } from './describe-back-ends.js';
 import { type Gateway, startGateway } from './start-gateway.js';
 
 const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: true }));
@@ -32,10 +33,11 @@ async function run(): Promise<void> {
   const settings = loadSettings(process.env);
   const dataFolder = path.resolve(settings['data.dir']);
   const stores = locateStores(path.join(dataFolder, 'store'), settings);
+  const kafka = readKafkaSettings(settings);
   const redis = locateRedis(settings);
   const deadLetters = new Map<string, number>();
   const bus = await openEventBus({
-    kafka: readKafkaSettings(settings),
+    kafka,
     folder: path.join(dataFolder, 'bus'),
     onDeadLetter: (topic, reason) => {
       deadLetters.set(topic, (deadLetters.get(topic) ?? 0) + 1);
@@ -87,16 +89,22 @@ async function run(): Promise<void> {
       log.warn(text);
       void tellParent({ progress: text });
     },
+    onNews: (line) => void tellParent({ progress: line }),
     onGiveUp: () => {
       log.fatal('The workers die again and again; the gateway gives up');
       process.exit(1);
     },
   });
   const { port, metricsPort, transport } = gateway;
-  log.info({ port, metricsPort }, `The match gateway serves on port ${port} through ${transport}`);
+  const backEnds = describeBackEnds({ stores, kafka, redis });
+  log.info(
+    { port, metricsPort },
+    `The match gateway serves on port ${port} through ${transport}: ${backEnds}`,
+  );
+  const troubles = await gateway.firstLook();
   const protocol = tls === undefined ? 'http' : 'https';
   const url = `${protocol}://${formatAddress({ host: settings['gateway.host'], port })}`;
-  await tellParent({ ready: { url, port, metricsPort, transport } });
+  await tellParent({ ready: { url, port, metricsPort, transport, troubles } });
 }
 
 run().catch(async (error: unknown) => {

@@ -4,6 +4,7 @@
  */
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { checkExposure } from '../auth/exposure.js';
@@ -17,6 +18,7 @@ import { keepSharedCache } from './stream/keep-shared-cache.js';
 import { LagMeter } from './stream/lag-meter.js';
 import { CLOCK_SKEW_MS } from './stream/shared-cache-gate.js';
 import { StreamFollower } from './stream/stream-follower.js';
+import { findTroubles } from './supervision/find-troubles.js';
 import type { WorkerOptions } from './supervision/protocol.js';
 import { StateLog } from './supervision/state-log.js';
 import { WorkerPool } from './supervision/worker-pool.js';
@@ -34,6 +36,8 @@ export interface GatewayOptions extends Omit<WorkerOptions, 'clock'> {
   readonly log: Logger;
   /** Hears what the person who starts it should know. */
   readonly onWarning: (text: string) => void;
+  /** Hears what goes wrong of that which the gateway lives by, and what is well again: a line each. */
+  readonly onNews: (line: string) => void;
   /** The gateway cannot be kept alive: its process should end, so that whoever started it decides. */
   readonly onGiveUp: () => void;
 }
@@ -44,6 +48,8 @@ export interface Gateway {
   /** Which HTTP server the workers use. */
   readonly transport: string;
   readonly workerPids: readonly number[];
+  /** Resolves with what is wrong, once all that it lives by has shown whether it is there, or after 12 s. */
+  firstLook(): Promise<readonly string[]>;
   /** Stops accepting, finishes what is in flight within the bound, ends the workers. The bus stays open. */
   stop(): Promise<void>;
 }
@@ -51,6 +57,9 @@ export interface Gateway {
 /** Main's own bound, beyond the workers' drain. */
 const STOP_GRACE_MS = 1_000;
 const LOOK_EVERY_MS = 1_000;
+/** A question to a bus that does not answer is given up after ten seconds; one that refuses is known after three. */
+const FIRST_LOOK_WITHIN_MS = 12_000;
+const FIRST_LOOK_EVERY_MS = 20;
 
 function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException): QuanrenError {
   const sentence =
@@ -99,8 +108,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const clock = anchorClock();
   const now = steadyClock(clock);
   const onTrust = (trust: Trust | null) => pool.tell({ trust });
-  const shared =
-    redis === undefined ? undefined : keepSharedCache({ ...redis, cacheTtlMs, log, onTrust, now });
+  const shared = redis === undefined ? undefined : keepSharedCache({ ...redis, cacheTtlMs, onTrust, now });
   const follower = new StreamFollower({
     bus,
     now,
@@ -108,7 +116,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // What is known from before the start is no older; without any there is nothing to tell again.
     replayMs: shared === undefined && options.snapshots === undefined ? 0 : cacheTtlMs + 2 * CLOCK_SKEW_MS,
     onStep: (step) => pool.tell(step),
-    onError: (error) => log.error({ err: error }, 'The stream of changes cannot be followed just now'),
+    // What the bus says is told with the state of the stream; anything else is a defect.
+    onError: (error) => {
+      if (!(error instanceof QuanrenError)) log.error({ err: error }, 'The stream of changes: a defect');
+    },
   });
   const pool = new WorkerPool({
     count: workers,
@@ -132,7 +143,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const lag = new LagMeter(() => follower.lag());
   const registry = createRegistry(() => ({
     workers: pool.stats,
-    storeServers: pool.storeServers,
+    storeServers: new Map(
+      Array.from(pool.views, ([place, view]) => [place, view?.storeServers ?? []] as const),
+    ),
     departed: pool.departed,
     restarts: pool.restarts,
     streamMessages: follower.messages,
@@ -143,25 +156,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     sharedCache: shared?.state,
     build: { version: options.version, node: process.versions.node, transport: pool.transportName },
   }));
-  const troubles = (): Map<string, string> => {
-    const found = new Map<string, string>();
-    const { stalenessMs } = follower;
-    if (stalenessMs > options.staleAfterMs && Number.isFinite(stalenessMs)) {
-      found.set(
-        'The stream of changes',
-        `silent for more than ${options.staleAfterMs} ms, answers are stale`,
-      );
-    }
-    if (shared !== undefined && shared.state === 'shut') found.set('The shared cache', 'not used');
-    for (const servers of pool.storeServers.values()) {
-      for (const { name, isAway } of servers) {
-        if (isAway) found.set(`Region server ${name}`, 'cannot be reached, what needs it is refused');
-      }
-    }
-    return found;
+  const states = new StateLog(log, options.onNews);
+  const look = (): ReadonlyMap<string, string> => {
+    const troubles = findTroubles({
+      stream: follower,
+      staleAfterMs: options.staleAfterMs,
+      sharedCacheTrouble: shared?.trouble,
+      workers: [...pool.views.values()].filter((view) => view !== undefined),
+    });
+    states.look(troubles);
+    return troubles;
   };
-  const states = new StateLog(log);
-  const looking = setInterval(() => states.look(troubles()), LOOK_EVERY_MS);
+  const isAllKnown = (): boolean =>
+    (Number.isFinite(follower.stalenessMs) || follower.trouble !== undefined) &&
+    [...pool.views.values()].every((view) => view !== undefined);
+  let looking: NodeJS.Timeout | undefined;
   let metrics: Awaited<ReturnType<typeof startMetricsServer>> | undefined;
   const stop = async (): Promise<void> => {
     log.info('The gateway stops');
@@ -177,6 +186,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       log.error({ err: error }, 'The metrics could not be written'),
     );
     await shared?.connected();
+    looking = setInterval(look, LOOK_EVERY_MS);
     follower.start().catch((error: unknown) => log.info({ err: error }, 'The stream is no longer followed'));
   } catch (error) {
     await stop();
@@ -188,6 +198,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     transport: pool.transportName,
     get workerPids() {
       return pool.pids;
+    },
+    firstLook: async () => {
+      const deadlineMs = performance.now() + FIRST_LOOK_WITHIN_MS;
+      while (!isAllKnown() && performance.now() < deadlineMs) await sleep(FIRST_LOOK_EVERY_MS);
+      return Array.from(look(), ([about, trouble]) => `${about}: ${trouble}`);
     },
     stop,
   };

@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { QuanrenError } from '../errors/quanren-error.js';
+import { sentenceOf } from '../errors/reason-of.js';
 import { ConcurrencyLimit } from '../stores/concurrency-limit.js';
 import type { ImmediateMembershipSource } from '../stores/membership-store.js';
 import { openStores, type Stores } from '../stores/open-stores.js';
 import { CrowdSets } from './cache/crowd-sets.js';
 import { Generations } from './cache/generations.js';
 import { MembershipCache, youngMs } from './cache/membership-cache.js';
-import { logRedis } from './cache/redis/log-redis.js';
 import { openRedisSharedCache } from './cache/redis/redis-shared-cache.js';
 import { createSnapshotFile } from './cache/snapshot.js';
 import { SnapshotKeeper } from './cache/snapshot-keeper.js';
@@ -43,6 +43,9 @@ import type { ListeningTransport } from './transport/transport.js';
 
 /** The sets of crowds that the cached users are in, beside `cacheEntries`. */
 const MAX_SET_BYTES = 64 * 1024 * 1024;
+/** Nobody need be called so. */
+const PROBE_UID = 'quanren';
+const PROBE_REST_MS = 1_000;
 /** After the listener is closed, requests that were already on their way still get their answer. */
 const LINGER_MS = 100;
 
@@ -69,6 +72,9 @@ class Worker {
   readonly #shared: SharedLevel | undefined;
   #reader: MembershipReader | undefined;
   #keeper: SnapshotKeeper | undefined;
+  #hasAskedStore = false;
+  #storeTrouble: string | undefined;
+  #sharedCacheTrouble: string | undefined;
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 });
   #server: ListeningTransport | undefined;
   #isDraining = false;
@@ -173,6 +179,7 @@ class Worker {
     this.#loopDelay.enable();
     setInterval(() => this.#beat(), BEAT_EVERY_MS);
     send({ kind: 'listening', transport: transport.name, warning });
+    void this.#reachStore();
   }
 
   apply(step: StreamStep): void {
@@ -191,6 +198,22 @@ class Worker {
     process.exit(0);
   }
 
+  /** Reads until it can: whether the store is there is known before somebody asks for a user. */
+  async #reachStore(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#stores.memberships.get(PROBE_UID, { deadlineMs: this.#options.storeDeadlineMs });
+        this.#storeTrouble = undefined;
+      } catch (error) {
+        this.#storeTrouble = sentenceOf(error);
+      }
+      this.#hasAskedStore = true;
+      this.#beat();
+      if (this.#storeTrouble === undefined) return;
+      await sleep(PROBE_REST_MS);
+    }
+  }
+
   async #saveSnapshot(): Promise<void> {
     try {
       await this.#keeper?.save();
@@ -204,7 +227,9 @@ class Worker {
       location,
       ttlMs: youngMs(this.#options.cacheTtlMs),
       commandTimeoutMs: timeoutMs,
-      onChange: (reason) => logRedis(log, reason),
+      onChange: (reason) => {
+        this.#sharedCacheTrouble = reason;
+      },
     });
     const stats = this.#stats;
     return new SharedLevel(cache, {
@@ -233,7 +258,12 @@ class Worker {
     stats.set('evictions', this.#cache.evictions);
     stats.set('loopLag', this.#loopDelay.max / 1e9);
     this.#loopDelay.reset();
-    send({ kind: 'beat', stats: stats.values, storeServers: this.#stores.servers() });
+    const view = {
+      storeServers: this.#stores.servers(),
+      storeTrouble: this.#storeTrouble,
+      sharedCacheTrouble: this.#sharedCacheTrouble,
+    };
+    send({ kind: 'beat', stats: stats.values, view: this.#hasAskedStore ? view : undefined });
   }
 }
 

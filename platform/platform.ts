@@ -19,6 +19,7 @@ import type { StoreLocation } from '../stores/store-location.js';
 import { startLoadRunner } from './api/loads/load-runner.js';
 import { buildPlatformApp } from './app.js';
 import { loadDemo } from './demo/load-demo.js';
+import { ErrorLog } from './error-log.js';
 import { CrowdRuns } from './runs/crowd-runs.js';
 import { startScheduler } from './schedule/scheduler.js';
 import { Warehouse } from './warehouse/warehouse.js';
@@ -60,7 +61,14 @@ export interface Platform {
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { dataDir, zone, connections, logger, onProgress } = options;
   const connection = connections.app;
-  const hear = (what: string) => (error: unknown) => logger.error({ err: error }, `${what} failed`);
+  let isStarting = true;
+  const errors = new ErrorLog({
+    log: logger,
+    // Who starts it sees why it takes long; later the log has it.
+    onLine: (line) => isStarting && onProgress(line),
+    stopwatch: () => performance.now(),
+  });
+  const hear = (what: string) => (error: unknown) => errors.note(what, error);
   /** Undone in reverse, also when the start fails half way. */
   const closers: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
@@ -150,6 +158,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         }),
       );
     }
+    isStarting = false;
     return { url, close };
   } catch (error) {
     await close();

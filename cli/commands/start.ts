@@ -9,6 +9,7 @@ import { environmentName, loadSettings, type Settings } from '../../config/setti
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { readKafkaSettings } from '../../events/kafka/kafka-connection.js';
 import { locateRedis } from '../../gateway/cache/redis/redis-location.js';
+import { type BackEndsInUse, describeBackEnds } from '../../gateway/describe-back-ends.js';
 import { readOwnPostgres } from '../../platform/postgres-settings.js';
 import { locateStores } from '../../stores/store-location.js';
 import { refuseHeldFolder } from '../folder-lock.js';
@@ -21,6 +22,7 @@ const GATEWAY_STOP_WITHIN_MS = 20_000;
 const READYZ_WITHIN_MS = 15_000;
 const READYZ_INTERVAL_MS = 50;
 const READYZ_TIMEOUT_MS = 1_000;
+const UNREADY = 'The match gateway: answers 503 until the event bus has told it which crowds there are';
 
 /** Lines that start with the seconds since the command was given. */
 function createProgress(): (text: string) => void {
@@ -52,7 +54,14 @@ async function awaitReady(url: string): Promise<boolean> {
   return false;
 }
 
-function describe(settings: Settings, gatewayUrl: string, platformUrl: string): string {
+interface Serving {
+  readonly gatewayUrl: string;
+  readonly platformUrl: string;
+  /** What is not as it should be, a line each. */
+  readonly troubles: readonly string[];
+}
+
+function describe(settings: Settings, { gatewayUrl, platformUrl, troubles }: Serving): string {
   const curl = isAuthOn(settings) ? 'curl -H "Authorization: Bearer $TOKEN"' : 'curl';
   const tries = settings.demo
     ? [
@@ -62,13 +71,18 @@ function describe(settings: Settings, gatewayUrl: string, platformUrl: string): 
         `${platformUrl}/explain?uid=00095&crowdCode=lapsed_premium_users`,
       ]
     : [`${gatewayUrl}/match?uid=anybody`, `${platformUrl}/crowds`];
+  const state =
+    troubles.length === 0
+      ? 'Quanren is up.'
+      : `Quanren is up, but not all that it needs:\n\n${troubles.map((each) => `  ${each}\n`).join('')}`;
   return `
-Quanren is up.
+${state}
 
   match gateway  ${gatewayUrl}
   platform       ${platformUrl}        (API: ${platformUrl}/openapi.json)
   metrics        http://127.0.0.1:${settings['gateway.metricsPort']}/metrics
   Postgres       ${describePostgres(settings)}
+  stands on      ${describeBackEnds(locateBackEnds(settings))}
   data, logs     ${path.resolve(settings['data.dir'])}
 
 Try:
@@ -96,13 +110,19 @@ function signalled(): Promise<NodeJS.Signals> {
   });
 }
 
+function locateBackEnds(settings: Settings): BackEndsInUse {
+  return {
+    stores: locateStores(path.resolve(settings['data.dir'], 'store'), settings),
+    kafka: readKafkaSettings(settings),
+    redis: locateRedis(settings),
+  };
+}
+
 /** What the servers will check when they start, before anything is: a mistake should not take a minute to tell. */
 function checkSettings(settings: Settings): void {
   const own = readOwnPostgres(settings);
   checkPortsDiffer(settings, own === null ? [...PORTS, 'postgres.port'] : PORTS);
-  locateStores(path.resolve(settings['data.dir'], 'store'), settings);
-  readKafkaSettings(settings);
-  locateRedis(settings);
+  locateBackEnds(settings);
   const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] });
   for (const host of [settings['gateway.host'], settings['platform.host']]) {
     checkExposure({
@@ -163,10 +183,9 @@ async function start(settings: Settings): Promise<void> {
   const bringUp = async (): Promise<void> => {
     const platformUrl = await stack.ready;
     progress('Starting the match gateway …');
-    const { url } = (await gateway.start()) as { url: string };
-    if (!(await awaitReady(url)))
-      progress('The match gateway answers 503 until the event bus has told it which crowds there are');
-    console.log(describe(settings, url, platformUrl));
+    const { url, troubles } = (await gateway.start()) as { url: string; troubles: readonly string[] };
+    const others = (await awaitReady(url)) ? [] : [UNREADY];
+    console.log(describe(settings, { gatewayUrl: url, platformUrl, troubles: [...troubles, ...others] }));
     await stopAsked;
   };
   try {

@@ -1,8 +1,6 @@
 /** The shared cache as the main process has it: it connects, and has the gate look after it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { youngMs } from '../cache/membership-cache.js';
-import { logRedis } from '../cache/redis/log-redis.js';
 import type { RedisLocation } from '../cache/redis/redis-location.js';
 import { openRedisSharedCache } from '../cache/redis/redis-shared-cache.js';
 import type { Trust } from '../cache/shared-cache.js';
@@ -19,7 +17,6 @@ const LOOK_EVERY_MS = 20;
 export interface SharedCacheOptions {
   readonly location: RedisLocation;
   readonly cacheTtlMs: number;
-  readonly log: Logger;
   /** As the gate's. */
   readonly onTrust: (trust: Trust | null) => void;
   readonly now: () => number;
@@ -29,29 +26,31 @@ export interface KeptSharedCache {
   readonly gate: SharedCacheGate;
   /** The gate's; and shut while Redis is away, though what the gate trusted stays good for when it is back. */
   readonly state: GateState;
+  /** Why it is not used; undefined while it is, or is about to be. */
+  readonly trouble: string | undefined;
   /** Resolves when it serves, or was waited for long enough; from then on it is looked at. The stream is followed next. */
   connected(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Throws `set_up`. */
-export function keepSharedCache({
-  location,
-  cacheTtlMs,
-  log,
-  onTrust,
-  now,
-}: SharedCacheOptions): KeptSharedCache {
+export function keepSharedCache({ location, cacheTtlMs, onTrust, now }: SharedCacheOptions): KeptSharedCache {
+  let awayFor: string | undefined = 'it is being connected to';
+  let shutFor: string | undefined;
   const cache = openRedisSharedCache({
     location,
     ttlMs: youngMs(cacheTtlMs),
     commandTimeoutMs: INVALIDATE_WITHIN_MS,
-    onChange: (reason) => logRedis(log, reason),
+    onChange: (reason) => {
+      awayFor = reason;
+    },
   });
   const gate = new SharedCacheGate({
     cache,
     onTrust,
-    onShut: (reason) => log.warn({ reason }, 'The shared cache is not used'),
+    onShut: (reason) => {
+      shutFor = reason;
+    },
     now,
     stopwatch: () => performance.now(),
   });
@@ -60,6 +59,9 @@ export function keepSharedCache({
     gate,
     get state() {
       return cache.isAway ? 'shut' : gate.state;
+    },
+    get trouble() {
+      return awayFor ?? (gate.state === 'shut' ? shutFor : undefined);
     },
     connected: async () => {
       const deadlineMs = performance.now() + CONNECT_WITHIN_MS;

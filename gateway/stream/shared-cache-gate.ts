@@ -26,7 +26,7 @@ export interface SharedCacheGateOptions {
   readonly cache: SharedCache;
   /** Hears at once what to believe from now on; null: nothing. */
   readonly onTrust: (trust: Trust | null) => void;
-  /** Why the cache is not used, for the log; once until it is used again, or for another reason. */
+  /** Why the cache is not used, in a few words; once until it is used again, or for another reason. */
   readonly onShut: (reason: string) => void;
   /** By default `CLOCK_SKEW_MS`. */
   readonly skewMs?: number;

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QuanrenError } from '../../errors/quanren-error.js';
+import { sentenceOf } from '../../errors/reason-of.js';
 import type { EventBus, Message, Subscription } from '../../events/event-bus.js';
 import type { CrowdRuleMessage, MembershipMessage } from '../../events/messages.js';
 import { TOPICS } from '../../events/topics.js';
@@ -18,11 +19,16 @@ const MAX_BATCH = 5_000;
 /** Between attempts to reach the bus, which go on for as long as the gateway lives. */
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
+/** What goes on failing fails again within this. */
+const TROUBLE_LASTS_MS = 10_000;
+/** A stream that tells of so much at once had stopped, and goes on: what failed is over. */
+const RESUMED_AFTER_MS = 3_000;
 
 export interface StreamFollowerOptions {
   readonly bus: EventBus;
   /** Gets each step in order, from the call of `start` on. */
   readonly onStep: (step: StreamStep) => void;
+  /** Hears of each failure; what is tried again fails again every few seconds. */
   readonly onError: (error: unknown) => void;
   /** Keeps the shared cache right, where there is one. */
   readonly gate?: SharedCacheGate | undefined;
@@ -41,6 +47,7 @@ export class StreamFollower {
   readonly #closing = new AbortController();
   readonly messages = new Map<string, number>();
   #hasTold = false;
+  #lastFailure: { readonly sentence: string; readonly atMs: number } | undefined;
   #isLoaded = false;
   #asOfMs = Number.NEGATIVE_INFINITY;
   /** The oldest of the newest heartbeats of all partitions. */
@@ -55,9 +62,10 @@ export class StreamFollower {
    * is tried again. Rejects when it is closed before.
    */
   async start(): Promise<void> {
-    const { bus, gate, now, onError, replayMs } = this.#options;
+    const { bus, gate, now, replayMs } = this.#options;
     // A group of its own: every gateway gets every message.
     const group = `gateway-${randomUUID()}`;
+    const onError = (error: unknown) => this.#noteFailure(error);
     const common = { group, onError, maxBatch: MAX_BATCH };
     await gate?.warm();
     const changes = await this.#subscribe(() =>
@@ -82,6 +90,7 @@ export class StreamFollower {
       return askedMs;
     });
     this.#isLoaded = true;
+    this.#lastFailure = undefined;
     this.#asOfMs = Math.max(this.#asOfMs, askedAtMs);
     this.#tell({ catalog: [...this.#crowds], asOfMs: this.#asOfMs });
     gate?.replayed(this.#heartbeatMs);
@@ -101,6 +110,14 @@ export class StreamFollower {
   /** Infinite before the stream was first caught up with. */
   get stalenessMs(): number {
     return this.#isLoaded ? this.#options.now() - this.#asOfMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** What lately failed, in a few words. */
+  get trouble(): string | undefined {
+    const failure = this.#lastFailure;
+    return failure !== undefined && this.#options.now() - failure.atMs < TROUBLE_LASTS_MS
+      ? failure.sentence
+      : undefined;
   }
 
   /** How many crowds are known, by status. */
@@ -140,10 +157,15 @@ export class StreamFollower {
         return await attempt();
       } catch (error) {
         signal.throwIfAborted();
-        this.#options.onError(error);
+        this.#noteFailure(error);
       }
       await sleep(retryMs, undefined, { signal });
     }
+  }
+
+  #noteFailure(error: unknown): void {
+    this.#lastFailure = { sentence: sentenceOf(error), atMs: this.#options.now() };
+    this.#options.onError(error);
   }
 
   #tell(step: StreamStep): void {
@@ -189,6 +211,7 @@ export class StreamFollower {
     }
     if (this.#heartbeats.size < TOPICS['membership-changes'].partitions) return;
     this.#heartbeatMs = Math.min(...this.#heartbeats.values());
+    if (this.#heartbeatMs - this.#asOfMs > RESUMED_AFTER_MS) this.#lastFailure = undefined;
     this.#asOfMs = Math.max(this.#asOfMs, this.#heartbeatMs);
   }
 

@@ -63,11 +63,26 @@ export type ToWorker =
   | { readonly kind: 'step'; readonly step: StreamStep }
   | { readonly kind: 'drain' };
 
+/** How a worker sees what it lives by. */
+export interface WorkerView {
+  /** Servers of the store that were lately asked. */
+  readonly storeServers: readonly StoreServer[];
+  /** Why the store could not be read, until it first could. */
+  readonly storeTrouble: string | undefined;
+  /** Why the worker does without the shared cache. */
+  readonly sharedCacheTrouble: string | undefined;
+}
+
 export type FromWorker =
   | { readonly kind: 'listening'; readonly transport: string; readonly warning: string | undefined }
   /** It cannot start; the sentence is for the person who set it up. */
   | { readonly kind: 'failed'; readonly message: string }
-  | { readonly kind: 'beat'; readonly stats: Float64Array; readonly storeServers: readonly StoreServer[] };
+  | {
+      readonly kind: 'beat';
+      readonly stats: Float64Array;
+      /** Undefined until the store was first asked. */
+      readonly view: WorkerView | undefined;
+    };
 
 /** A worker says this often that it lives, with its numbers. */
 export const BEAT_EVERY_MS = 500;

@@ -9,7 +9,6 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QuanrenError } from '../../errors/quanren-error.js';
-import type { StoreServer } from '../../stores/store-server.js';
 import { addStats } from '../metrics/exposition.js';
 import { STATS_SIZE } from '../metrics/worker-stats.js';
 import {
@@ -18,6 +17,7 @@ import {
   type StreamStep,
   type ToWorker,
   type WorkerOptions,
+  type WorkerView,
 } from './protocol.js';
 
 const LISTEN_WITHIN_MS = 30_000;
@@ -65,7 +65,8 @@ interface Place {
   heardAtMs: number;
   backlog: number;
   stats: Float64Array;
-  storeServers: readonly StoreServer[];
+  /** Undefined before it has said it. */
+  view: WorkerView | undefined;
   killedFor: DeathReason | undefined;
 }
 
@@ -94,9 +95,9 @@ export class WorkerPool {
     return this.#ofServing(({ stats }) => stats);
   }
 
-  /** How each worker that serves sees the servers of the store. */
-  get storeServers(): ReadonlyMap<number, readonly StoreServer[]> {
-    return this.#ofServing(({ storeServers }) => storeServers);
+  /** How each worker that serves sees what it lives by; undefined before it has said so. */
+  get views(): ReadonlyMap<number, WorkerView | undefined> {
+    return this.#ofServing(({ view }) => view);
   }
 
   get pids(): readonly number[] {
@@ -147,7 +148,7 @@ export class WorkerPool {
       heardAtMs: nowMs,
       backlog: 0,
       stats: new Float64Array(STATS_SIZE),
-      storeServers: [],
+      view: undefined,
       killedFor: undefined,
     };
     this.#places.set(number, place);
@@ -159,7 +160,7 @@ export class WorkerPool {
         place.heardAtMs = performance.now();
         if (message.kind === 'beat') {
           place.stats = message.stats;
-          place.storeServers = message.storeServers;
+          place.view = message.view;
         } else if (message.kind === 'failed') failure = message.message;
         else {
           if (message.warning !== undefined && number === 0) onWarning(message.warning);

@@ -1,6 +1,6 @@
 /** The product over a real Kafka: what is changed reaches every worker, and is caught up with when Kafka was away. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -142,7 +142,14 @@ describe('over Kafka', { timeout: 300_000 }, () => {
     running.child.kill('SIGINT');
     assert.equal((await running.end(STOPPED_WITHIN_MS)).code, 0);
     await kafka.engine.process('kafka').kill();
+    const logFile = path.join(quanren.folder, 'logs', 'gateway.log');
+    const linesBefore = readLines(logFile).length;
     running = await start();
+    assert.match(
+      running.stdout,
+      /^Quanren is up, but not all that it needs:\n\n {2}The stream of changes: cannot be followed: Kafka: .*ECONNREFUSED.*\n/m,
+    );
+    assert.match(running.stdout, /^ {2}stands on {6}store embedded, bus Kafka \(.*\), shared cache none$/m);
     await assert.rejects(quanren.match(query), /^Error: 503: /);
     // The catalog takes changes all the same; the next one to be told of is this.
     assert.equal((await quanren.post(`/crowds/${CROWD}/pause`)).json.status, 'paused');
@@ -155,5 +162,14 @@ describe('over Kafka', { timeout: 300_000 }, () => {
     );
     await quanren.post(`/crowds/${CROWD}/resume`);
     await becomes('active', SEEN_WITHIN_MS, { isMatch: true });
+    await until('the log says that it is well again', () => {
+      const lines = readLines(logFile).slice(linesBefore);
+      return Promise.resolve(lines.some((line) => line.includes('changes: well again')) ? true : undefined);
+    });
+    const lines = readLines(logFile).slice(linesBefore);
+    assert.ok(lines.filter((line) => line.includes('The stream of changes')).length <= 5, lines.join('\n'));
+    assert.ok(!lines.some((line) => line.includes('"stack"')), lines.join('\n'));
   });
+
+  const readLines = (file: string) => readFileSync(file, 'utf8').trim().split('\n');
 });

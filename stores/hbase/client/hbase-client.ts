@@ -3,7 +3,7 @@
  * follows regions that split, merge and move. Every operation has a deadline; see failures.ts for what is tried again.
  */
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
-import type { Address } from '../../../config/addresses.js';
+import { type Address, formatAddress } from '../../../config/addresses.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { StoreServer } from '../../store-server.js';
 import { type Authentication, simpleAuthentication } from '../connection/authentication.js';
@@ -164,9 +164,13 @@ export class HBaseClient {
     return scanTable(this, table, range, { timeoutMs: options.timeoutMs ?? this.#timeoutMs });
   }
 
-  /** The region servers that rows were lately asked of. */
+  /** The region servers that rows were lately asked of; before any is known, the nodes that are to name them. */
   servers(): StoreServer[] {
-    return this.#dispatcher.servers();
+    const known = this.#dispatcher.servers();
+    if (known.length > 0) return known;
+    const { isAway, nodes } = this.registry;
+    const nothing = { rowsInFlight: 0, rowLimit: 0, rowsWaiting: 0 };
+    return nodes.map((node) => ({ name: formatAddress(node), ...nothing, isAway }));
   }
 
   /** Whoever still waits is told `unavailable`. Harmless when repeated. */

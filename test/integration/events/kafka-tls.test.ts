@@ -20,6 +20,7 @@ describe('the bus over Kafka with TLS and SASL', () => {
   let folder: string;
   let kafka: TestEngine;
   let connection: KafkaConnection;
+  let plainBroker: string;
   before(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'quanren-kafka-tls-'));
     const { cert, key } = createCertificate();
@@ -28,6 +29,7 @@ describe('the bus over Kafka with TLS and SASL', () => {
     const [plain, secure, controller] = [await findFreePort(), await findFreePort(), await findFreePort()];
     const login = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
     const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required';
+    plainBroker = `127.0.0.1:${plain}`;
     kafka = await startTestEngine('kafka', {
       ports: { kafka: plain, controller },
       settings: {
@@ -128,6 +130,17 @@ describe('the bus over Kafka with TLS and SASL', () => {
 
   it('refuses a broker that a foreign authority vouches for', () =>
     withBus({ tls: { ca: createCertificate().cert } }, (bus) =>
-      assert.rejects(bus.publish('tag-changes', [change]), { code: 'unavailable' }),
+      assert.rejects(bus.publish('tag-changes', [change]), {
+        code: 'unavailable',
+        message: /\(\w*CERT\w*\)/,
+      }),
+    ));
+
+  it('says that a port does not speak TLS, in some way', () =>
+    withBus({ brokers: [plainBroker], sasl: null }, (bus) =>
+      assert.rejects(bus.publish('tag-changes', [change]), {
+        code: 'unavailable',
+        message: /^Kafka: .* failed \(\w+\)\.$/,
+      }),
     ));
 });

@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { findFreePort } from '../../../cli/ports.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { EventBus } from '../../../events/event-bus.js';
+import { locateRedis } from '../../../gateway/cache/redis/redis-location.js';
 import { type Gateway, startGateway } from '../../../gateway/start-gateway.js';
 import type { WorkerOptions } from '../../../gateway/supervision/protocol.js';
 import { until } from '../../support/until.js';
@@ -29,13 +30,13 @@ const deadBus: EventBus = {
   close: () => Promise.resolve(),
 };
 
-async function start(bus: EventBus, stores: WorkerOptions['stores']) {
+async function start(bus: EventBus, stores: WorkerOptions['stores'], redis?: WorkerOptions['redis']) {
   const folder = path.join(data.folder, 'gateway');
   mkdirSync(folder, { recursive: true });
   const gateway = await startGateway({
     bus,
     stores,
-    redis: undefined,
+    redis,
     snapshots: { folder, everyMs: 3_600_000 },
     deadLetters: new Map(),
     log: pino({ level: 'silent' }),
@@ -56,6 +57,7 @@ async function start(bus: EventBus, stores: WorkerOptions['stores']) {
     isUnsafeExposureAllowed: false,
     version: 'test',
     onWarning: () => {},
+    onNews: () => {},
     onGiveUp: () => {},
   });
   gateways.push(gateway);
@@ -78,6 +80,14 @@ const awayHBase = async () =>
     tls: undefined,
   }) as const;
 
+async function awayRedis() {
+  const location = locateRedis({
+    ...{ 'redis.cluster': false, 'redis.sentinelName': '', 'redis.sentinelPassword': '', 'redis.caFile': '' },
+    ...{ 'redis.url': `redis://127.0.0.1:${await findFreePort()}`, 'redis.instance': 'quanren' },
+  });
+  return location && { location, timeoutMs: 20 };
+}
+
 test('with every back end away a gateway starts, answers for whom it knew, and says since when', async () => {
   await data.setCrowd('vip', 'active');
   await data.change('u1', 'vip', 'enter');
@@ -91,7 +101,12 @@ test('with every back end away a gateway starts, answers for whom it knew, and s
   await gateway.stop();
   gateways.pop();
 
-  const again = await start(deadBus, await awayHBase());
+  const again = await start(deadBus, await awayHBase(), await awayRedis());
+  const troubles = (await again.gateway.firstLook()).join('\n');
+  assert.match(troubles, /^The stream of changes: cannot be followed: The bus cannot be reached$/m);
+  assert.match(troubles, /^The shared cache: not used: connect ECONNREFUSED/m);
+  assert.match(troubles, /^The store: not reached yet: .+$/m);
+  assert.match(troubles, /^HBase server 127\.0\.0\.1:\d+: cannot be reached/m);
   await until('stale', async () => (await again.ask('u1')).status === 'stale');
   const known = await again.ask('u1');
   assert.deepEqual(known.userCrowds, ['vip']);
