@@ -187,7 +187,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     );
     await shared?.connected();
     looking = setInterval(look, LOOK_EVERY_MS);
-    follower.start().catch((error: unknown) => log.info({ err: error }, 'The stream is no longer followed'));
+    follower
+      .start(pool.held)
+      .catch((error: unknown) => log.info({ err: error }, 'The stream is no longer followed'));
   } catch (error) {
     await stop();
     throw error;

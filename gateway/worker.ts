@@ -31,6 +31,7 @@ import { MembershipReader } from './read/membership-reader.js';
 import { SharedLevel } from './read/shared-level.js';
 import { steadyClock } from './steady-clock.js';
 import { applyStep } from './stream/apply-step.js';
+import type { StreamPositions } from './stream/stream-positions.js';
 import {
   BEAT_EVERY_MS,
   type FromWorker,
@@ -72,6 +73,8 @@ class Worker {
   readonly #shared: SharedLevel | undefined;
   #reader: MembershipReader | undefined;
   #keeper: SnapshotKeeper | undefined;
+  /** The messages of before that it began with, where it began with any user. */
+  #held: StreamPositions | undefined;
   #hasAskedStore = false;
   #storeTrouble: string | undefined;
   #sharedCacheTrouble: string | undefined;
@@ -105,7 +108,11 @@ class Worker {
         cacheTtlMs: options.cacheTtlMs,
         now: this.#now,
       });
-      if (mayRemember) log.info({ place, users: this.#keeper.load() }, 'The worker begins with what it knew');
+      if (mayRemember) {
+        const users = this.#keeper.load();
+        log.info({ place, users }, 'The worker begins with what it knew');
+        if (users > 0) this.#held = this.#clock.applied;
+      }
       setInterval(() => void this.#saveSnapshot(), options.snapshots.everyMs);
     }
   }
@@ -178,7 +185,7 @@ class Worker {
     });
     this.#loopDelay.enable();
     setInterval(() => this.#beat(), BEAT_EVERY_MS);
-    send({ kind: 'listening', transport: transport.name, warning });
+    send({ kind: 'listening', transport: transport.name, warning, held: this.#held });
     void this.#reachStore();
   }
 

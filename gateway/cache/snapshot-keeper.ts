@@ -2,7 +2,9 @@
  * Saves the hottest entries of a worker, and begins with what is there.
  *
  * What was loaded is said to be stale since the time when it was saved, by the stream's clock. It becomes fresh as anything
- * cached does: main tells the changes of so long ago that no entry is older, those of before the start included.
+ * cached does: main tells the changes of so long ago that no entry is older, those of before the start included; but not
+ * those that had been applied here when it was saved, which each entry holds: it was read after them, or they would have
+ * dropped it.
  */
 import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { CrowdCatalog } from '../match/crowd-catalog.js';
@@ -43,7 +45,7 @@ export class SnapshotKeeper {
     if (snapshot === undefined) return 0;
     const nowMs = now();
     catalog.load(snapshot.crowds);
-    clock.advance(snapshot.asOfMs, nowMs);
+    clock.advance(snapshot.asOfMs, nowMs, snapshot.applied);
     for (const { uid, codes, filledAtMs } of snapshot.entries) {
       // An entry from the future, by a clock that was set back, would live too long.
       if (filledAtMs > nowMs || filledAtMs <= nowMs - cacheTtlMs) continue;
@@ -64,14 +66,14 @@ export class SnapshotKeeper {
   async #save(): Promise<number> {
     const { storage, catalog, clock } = this.#options;
     // Noted first: an entry that is collected later holds what came until then, and that is no less.
-    const { asOfMs } = clock;
+    const { asOfMs, applied } = clock;
     const { version } = catalog;
     if (!catalog.isLoaded || !Number.isFinite(asOfMs)) return 0;
     const crowds = catalog.all();
     const entries = await this.#collect();
     // A crowd that changed meanwhile made every entry old.
     if (catalog.version !== version) return 0;
-    await storage.write({ asOfMs, crowds, entries });
+    await storage.write({ asOfMs, applied, crowds, entries });
     return entries.length;
   }
 

@@ -28,9 +28,14 @@ test('whatever was saved is read again', () => {
     codes: fc.array(code, { maxLength: 3 }),
     filledAtMs: fc.integer({ min: 0, max: 2 ** 45 }),
   });
+  const position = fc.record(
+    { partition: fc.nat(), offset: fc.maxSafeNat(), timestampMs: fc.nat() },
+    { noNullPrototype: true },
+  );
   const status = fc.constantFrom('active' as const, 'paused' as const);
   const snapshots = fc.record({
     asOfMs: fc.integer({ min: 0, max: 2 ** 45 }),
+    applied: fc.array(position, { maxLength: 4 }),
     crowds: fc.array(fc.tuple(code, status)),
     entries: fc.array(entry, { maxLength: 50 }),
   });
@@ -45,6 +50,7 @@ test('whatever was saved is read again', () => {
 test('a file that is damaged, cut, foreign or missing is none', () => {
   const bytes = encodeSnapshot({
     asOfMs: 1_000,
+    applied: [{ partition: 0, offset: 3, timestampMs: 900 }],
     crowds: [['a', 'active']],
     entries: [{ uid: Buffer.from('u1'), codes: ['a'], filledAtMs: 900 }],
   });
@@ -97,7 +103,8 @@ test('a worker begins with what the last one knew, as old as it is', async () =>
     ['a', 'active'],
     ['b', 'paused'],
   ]);
-  first.clock.advance(100_500, 101_000);
+  const applied = [{ partition: 1, offset: 7, timestampMs: 100_400 }];
+  first.clock.advance(100_500, 101_000, applied);
   const long = 'f'.repeat(110);
   first.world.nowMs = 101_000;
   first.put(long, []);
@@ -117,6 +124,7 @@ test('a worker begins with what the last one knew, as old as it is', async () =>
     ['b', 'paused'],
   ]);
   assert.equal(second.clock.freshness(109_999), 100_500, 'stale since then');
+  assert.deepEqual(second.clock.applied, applied);
   second.world.nowMs = 110_000;
   assert.equal(second.find('u1'), undefined, 'no longer than it would have lived');
   assert.deepEqual(second.find('u2'), ['a', 'b']);

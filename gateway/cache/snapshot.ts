@@ -1,17 +1,18 @@
 /**
  * What a worker knew, in a file: for one that starts while nothing else does.
  *
- *   "QRSNAP1\n" | bytes of the header, u32 | header, JSON | entries, u32 | entry … | CRC-32 (IEEE) of all before, u32
+ *   "QRSNAP2\n" | bytes of the header, u32 | header, JSON | entries, u32 | entry … | CRC-32 (IEEE) of all before, u32
  *   entry: filled at, epoch ms, f64 | number of its set, u32 | bytes of the uid, u8 | uid
  *
- * Numbers are little-endian. The header holds the crowds, the sets of crowds, and until when the stream had been followed.
+ * Numbers are little-endian. The header holds the crowds, the sets of crowds, and how far the stream had been followed.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { CrowdChange } from '../match/crowd-catalog.js';
+import type { StreamPositions } from '../stream/stream-positions.js';
 
-const MAGIC = Buffer.from('QRSNAP1\n');
+const MAGIC = Buffer.from('QRSNAP2\n');
 const ENTRY_BYTES = 13;
 const NUMBER_BYTES = 4;
 /** Larger files are not ours. */
@@ -29,17 +30,20 @@ export interface SnapshotEntry {
 export interface Snapshot {
   /** Everything that was published before is in it (epoch ms). */
   readonly asOfMs: number;
+  /** These messages of the stream, and those before them, are in it. */
+  readonly applied: StreamPositions;
   readonly crowds: readonly CrowdChange[];
   readonly entries: readonly SnapshotEntry[];
 }
 
 interface Header {
   readonly asOfMs: number;
+  readonly applied: StreamPositions;
   readonly crowds: readonly CrowdChange[];
   readonly sets: readonly (readonly string[])[];
 }
 
-export function encodeSnapshot({ asOfMs, crowds, entries }: Snapshot): Buffer {
+export function encodeSnapshot({ asOfMs, applied, crowds, entries }: Snapshot): Buffer {
   const numbers = new Map<string, number>();
   const sets: (readonly string[])[] = [];
   const numberOf = (codes: readonly string[]): number => {
@@ -60,7 +64,7 @@ export function encodeSnapshot({ asOfMs, crowds, entries }: Snapshot): Buffer {
     body.set(uid, at);
     at += uid.length;
   }
-  const header = Buffer.from(JSON.stringify({ asOfMs, crowds, sets } satisfies Header));
+  const header = Buffer.from(JSON.stringify({ asOfMs, applied, crowds, sets } satisfies Header));
   const parts = [MAGIC, u32(header.length), header, u32(entries.length), body];
   return Buffer.concat([...parts, u32(parts.reduce((crc, part) => crc32(part, crc), 0))]);
 }
@@ -74,7 +78,7 @@ export function decodeSnapshot(bytes: Buffer): Snapshot | undefined {
   // What has its checksum was written by `encodeSnapshot`, and is as that writes it.
   let at = MAGIC.length + NUMBER_BYTES;
   const headerEnd = at + bytes.readUInt32LE(MAGIC.length);
-  const { asOfMs, crowds, sets } = JSON.parse(bytes.toString('utf8', at, headerEnd)) as Header;
+  const { asOfMs, applied, crowds, sets } = JSON.parse(bytes.toString('utf8', at, headerEnd)) as Header;
   const count = bytes.readUInt32LE(headerEnd);
   at = headerEnd + NUMBER_BYTES;
   const entries: SnapshotEntry[] = [];
@@ -85,7 +89,7 @@ export function decodeSnapshot(bytes: Buffer): Snapshot | undefined {
     entries.push({ uid: bytes.subarray(uidAt, uidEnd), codes, filledAtMs: bytes.readDoubleLE(at) });
     at = uidEnd;
   }
-  return { asOfMs, crowds, entries };
+  return { asOfMs, applied, crowds, entries };
 }
 
 export interface SnapshotStorage {

@@ -4,18 +4,22 @@
  * from the cache because a change may be missing, those from the store too, because which crowds are paused comes from
  * the stream (who is in them was read just now).
  */
+import type { StreamPositions } from '../stream/stream-positions.js';
 import type { Freshness } from './replies.js';
 
 export class StreamClock {
   readonly #staleAfterMs: number;
   #asOfMs = Number.NEGATIVE_INFINITY;
+  /** The messages that have been applied. */
+  applied: StreamPositions = [];
 
   constructor(staleAfterMs: number) {
     this.#staleAfterMs = staleAfterMs;
   }
 
   /** A time that is earlier than the last one, or in the future of this machine, moves nothing beyond now. */
-  advance(asOfMs: number, nowMs: number): void {
+  advance(asOfMs: number, nowMs: number, applied: StreamPositions = this.applied): void {
+    this.applied = applied;
     this.#asOfMs = Math.max(this.#asOfMs, Math.min(asOfMs, nowMs));
   }
 

@@ -19,5 +19,5 @@ export function applyStep(step: StreamStep, targets: StepTargets, nowMs: number)
   const isReplaced = step.catalog !== undefined && catalog.load(step.catalog);
   if (step.isEverythingChanged === true || step.crowds !== undefined || isReplaced) generations.moveAll();
   for (const slot of step.slots ?? []) generations.moveSlot(slot);
-  if (step.asOfMs !== undefined) clock.advance(step.asOfMs, nowMs);
+  if (step.asOfMs !== undefined) clock.advance(step.asOfMs, nowMs, step.applied ?? []);
 }

@@ -14,6 +14,7 @@ import { hashUid } from '../cache/uid-hash.js';
 import type { CrowdChange, CrowdStatus } from '../match/crowd-catalog.js';
 import type { StreamStep } from '../supervision/protocol.js';
 import type { SharedCacheGate } from './shared-cache-gate.js';
+import { isHeld, positionOf, type StreamPosition, type StreamPositions } from './stream-positions.js';
 
 const MAX_BATCH = 5_000;
 /** Between attempts to reach the bus, which go on for as long as the gateway lives. */
@@ -43,6 +44,10 @@ export class StreamFollower {
   readonly #crowds = new Map<string, CrowdStatus>();
   /** By partition of membership-changes, when the last heartbeat that came was sent. */
   readonly #heartbeats = new Map<number, number>();
+  /** By partition of membership-changes, the last message that was told. */
+  readonly #applied = new Map<number, StreamPosition>();
+  /** What the workers held before the start. */
+  #held: StreamPositions = [];
   readonly #subscriptions: Subscription[] = [];
   readonly #closing = new AbortController();
   readonly messages = new Map<string, number>();
@@ -59,9 +64,10 @@ export class StreamFollower {
 
   /**
    * Resolves when both topics are followed to what was in them, and the catalog is complete; a bus that cannot be reached
-   * is tried again. Rejects when it is closed before.
+   * is tried again. Rejects when it is closed before. `held`: of the changes of before, the workers are not told these.
    */
-  async start(): Promise<void> {
+  async start(held: StreamPositions = []): Promise<void> {
+    this.#held = held;
     const { bus, gate, now, replayMs } = this.#options;
     // A group of its own: every gateway gets every message.
     const group = `gateway-${randomUUID()}`;
@@ -92,14 +98,14 @@ export class StreamFollower {
     this.#isLoaded = true;
     this.#lastFailure = undefined;
     this.#asOfMs = Math.max(this.#asOfMs, askedAtMs);
-    this.#tell({ catalog: [...this.#crowds], asOfMs: this.#asOfMs });
+    this.#tell({ catalog: [...this.#crowds], ...this.#proof() });
     gate?.replayed(this.#heartbeatMs);
   }
 
   /** All that was told so far, in one step. */
   snapshot(): StreamStep {
     const trust = this.#options.gate?.trust ?? null;
-    return this.#isLoaded ? { catalog: [...this.#crowds], asOfMs: this.#asOfMs, trust } : { trust };
+    return this.#isLoaded ? { catalog: [...this.#crowds], ...this.#proof(), trust } : { trust };
   }
 
   /** Whether workers were told of any change: one that starts now was not, and must know nothing of before. */
@@ -179,26 +185,37 @@ export class StreamFollower {
 
   async #onMemberships(messages: readonly Message[]): Promise<void> {
     const { gate } = this.#options;
-    const uids = new Set<string>();
-    let isEverythingChanged = false;
-    for (const { value } of messages) {
-      const message = value as MembershipMessage;
-      this.#count(message.type);
-      if (message.type === 'membership-changed') uids.add(message.uid);
-      else if (message.type === 'crowd-refreshed') isEverythingChanged = true;
-    }
+    for (const { value } of messages) this.#count((value as MembershipMessage).type);
     // Before the step: a worker that has taken it must not find in the shared cache what was there before.
     if (gate !== undefined) {
+      const { uids, isEverythingChanged } = changesOf(messages);
       if (isEverythingChanged) await gate.forgetEverything();
       else if (uids.size > 0) await gate.forget([...uids]);
     }
     this.#noteHeartbeats(messages);
+    this.#notePositions(messages);
+    const { uids, isEverythingChanged } = changesOf(messages.filter((each) => !isHeld(each, this.#held)));
     this.#tell({
       slots: Int32Array.from(uids, (uid) => slotOf(hashUid(uid))),
       isEverythingChanged,
-      ...(this.#isLoaded ? { asOfMs: this.#asOfMs } : {}),
+      ...(this.#isLoaded ? this.#proof() : {}),
     });
     if (this.#isLoaded) gate?.replayed(this.#heartbeatMs);
+  }
+
+  /** Until when, and until where, the stream has been told. */
+  #proof(): Required<Pick<StreamStep, 'asOfMs' | 'applied'>> {
+    return { asOfMs: this.#asOfMs, applied: [...this.#applied.values()] };
+  }
+
+  /** They only go forward: what comes again was told. */
+  #notePositions(messages: readonly Message[]): void {
+    for (const message of messages) {
+      const position = positionOf(message);
+      const last = this.#applied.get(position.partition);
+      if (last === undefined || last.offset < position.offset)
+        this.#applied.set(position.partition, position);
+    }
   }
 
   /** They count only once their whole batch is told: it holds what came before them. */
@@ -229,4 +246,18 @@ export class StreamFollower {
     // Until the catalog is complete what comes is history, and no worker goes by it.
     if (this.#isLoaded && changes.length > 0) this.#tell({ crowds: changes });
   }
+}
+
+function changesOf(messages: readonly Message[]): {
+  uids: ReadonlySet<string>;
+  isEverythingChanged: boolean;
+} {
+  const uids = new Set<string>();
+  let isEverythingChanged = false;
+  for (const { value } of messages) {
+    const message = value as MembershipMessage;
+    if (message.type === 'membership-changed') uids.add(message.uid);
+    else if (message.type === 'crowd-refreshed') isEverythingChanged = true;
+  }
+  return { uids, isEverythingChanged };
 }

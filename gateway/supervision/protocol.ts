@@ -5,6 +5,7 @@ import type { RedisLocation } from '../cache/redis/redis-location.js';
 import type { Trust } from '../cache/shared-cache.js';
 import type { CrowdChange } from '../match/crowd-catalog.js';
 import type { ClockAnchor } from '../steady-clock.js';
+import type { StreamPositions } from '../stream/stream-positions.js';
 
 /** Everything a worker needs; it reads no settings. */
 export interface WorkerOptions {
@@ -50,6 +51,8 @@ export interface StreamStep {
   readonly trust?: Trust | null;
   /** Everything that was published before this time has been told (epoch ms). */
   readonly asOfMs?: number;
+  /** Comes with `asOfMs`: the messages that have been told. */
+  readonly applied?: StreamPositions;
 }
 
 export type ToWorker =
@@ -74,7 +77,13 @@ export interface WorkerView {
 }
 
 export type FromWorker =
-  | { readonly kind: 'listening'; readonly transport: string; readonly warning: string | undefined }
+  | {
+      readonly kind: 'listening';
+      readonly transport: string;
+      readonly warning: string | undefined;
+      /** The messages that it holds of those from before, where it began with what was saved. */
+      readonly held: StreamPositions | undefined;
+    }
   /** It cannot start; the sentence is for the person who set it up. */
   | { readonly kind: 'failed'; readonly message: string }
   | {

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { addStats } from '../metrics/exposition.js';
 import { STATS_SIZE } from '../metrics/worker-stats.js';
+import { heldByAll, type StreamPositions } from '../stream/stream-positions.js';
 import {
   DEAD_AFTER_MS,
   type FromWorker,
@@ -76,6 +77,8 @@ export class WorkerPool {
   readonly departed = new Float64Array(STATS_SIZE);
   readonly restarts = new Map<DeathReason, number>();
   transportName = '';
+  /** By place, the messages of before that its worker held when it first began. */
+  readonly #held = new Map<number, StreamPositions>();
   #deathsInARow = 0;
   #isStopping = false;
   #watch: NodeJS.Timeout | undefined;
@@ -98,6 +101,11 @@ export class WorkerPool {
   /** How each worker that serves sees what it lives by; undefined before it has said so. */
   get views(): ReadonlyMap<number, WorkerView | undefined> {
     return this.#ofServing(({ view }) => view);
+  }
+
+  /** The messages from before the start that every worker holds which began with what was saved. */
+  get held(): StreamPositions {
+    return heldByAll([...this.#held.values()]);
   }
 
   get pids(): readonly number[] {
@@ -165,6 +173,7 @@ export class WorkerPool {
         else {
           if (message.warning !== undefined && number === 0) onWarning(message.warning);
           this.transportName = message.transport;
+          if (message.held !== undefined) this.#held.set(number, message.held);
           place.isServing = true;
           resolve();
         }

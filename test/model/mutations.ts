@@ -26,6 +26,8 @@ export interface Mutation extends CacheBugs {
   readonly fillsL1Always?: boolean;
   /** A worker begins with a snapshot although others were told of changes since. */
   readonly alwaysRemembers?: boolean;
+  /** A snapshot is taken to hold so many messages more than it does. */
+  readonly holdsMore?: number;
 }
 
 function wrap(gate: SharedCacheGate, changes: Partial<Gate>): Gate {
@@ -83,6 +85,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   { name: 'a clock that was set back is believed', believesClock: true },
   { name: 'a worker that is replaced begins with a snapshot', alwaysRemembers: true },
+  { name: 'a snapshot counts for newer than it is', holdsMore: 3 },
   { name: 'L1 keeps what was overtaken by a change', fillsL1Always: true },
 ];
 

@@ -17,6 +17,7 @@ import { SharedLevel } from '../../gateway/read/shared-level.js';
 import { applyStep } from '../../gateway/stream/apply-step.js';
 import { SharedCacheGate } from '../../gateway/stream/shared-cache-gate.js';
 import { StreamFollower } from '../../gateway/stream/stream-follower.js';
+import { heldByAll, type StreamPositions } from '../../gateway/stream/stream-positions.js';
 import type { StreamStep } from '../../gateway/supervision/protocol.js';
 import { ConcurrencyLimit } from '../../stores/concurrency-limit.js';
 import { KeepingCache, type Mutation } from './mutations.js';
@@ -70,6 +71,8 @@ export class SimulatedWorker {
   readonly #service: MatchService;
   readonly #keeper: SnapshotKeeper;
   readonly #now: () => number;
+  /** The messages of before that it began with, where it began with any user. */
+  readonly held: StreamPositions | undefined;
 
   constructor(around: Surroundings, users: number, place: number, mayRemember: boolean) {
     const { mutation, now, source, later } = around;
@@ -120,7 +123,9 @@ export class SimulatedWorker {
     this.#service = new MatchService({ ...shared, reader, tags });
     const storage = around.storage(place);
     this.#keeper = new SnapshotKeeper({ ...shared, generations, storage, cacheTtlMs: L1_TTL_MS });
-    if (mayRemember) around.onRemembered(this.#keeper.load());
+    const remembered = mayRemember ? this.#keeper.load() : 0;
+    around.onRemembered(remembered);
+    if (remembered > 0) this.held = this.#clock.applied;
   }
 
   /** Takes the next step that main has told. */
@@ -223,8 +228,18 @@ export class SimulatedGateway {
       { length: WORKERS },
       (_, place) => new SimulatedWorker(around, users, place, true),
     );
+    const held = heldByAll(this.workers.flatMap(({ held }) => (held === undefined ? [] : [held])));
+    const { holdsMore = 0 } = mutation;
     // Ends with the gateway, in the middle of a schedule.
-    this.#follower.start().catch(() => {});
+    this.#follower
+      .start(
+        held.map((each) => ({
+          ...each,
+          offset: each.offset + holdsMore,
+          timestampMs: each.timestampMs + holdsMore * 1_000,
+        })),
+      )
+      .catch(() => {});
   }
 
   /** Puts a new worker in the place of one that died; returns that. */

@@ -123,6 +123,33 @@ test('with every back end away a gateway starts, answers for whom it knew, and s
   gateways.pop();
 });
 
+test('who changed before he was saved is kept when the stream is replayed; who changed later is not', async () => {
+  data.startBeats();
+  const first = await start(data.bus, embedded);
+  await until('fresh', async () => (await first.ask('u1')).status === 'fresh');
+  const nowMs = Date.now();
+  await data.change('u1', 'vip', 'leave', nowMs);
+  await data.change('u1', 'vip', 'enter', nowMs + 1);
+  await until(
+    'the change is known',
+    async () => (await first.ask('u1')).userCrowds?.includes('vip') === true,
+  );
+  assert.deepEqual((await first.ask('later')).userCrowds, []);
+  await first.gateway.stop();
+  gateways.pop();
+  await data.change('later', 'vip', 'enter');
+
+  const again = await start(data.bus, await awayHBase());
+  await until('the stream is followed', async () => (await again.ask('later')).httpStatus === 503);
+  await until('fresh', async () => (await again.ask('u1')).status === 'fresh');
+  assert.deepEqual((await again.ask('u1')).userCrowds, ['vip']);
+  assert.equal((await again.ask('later')).httpStatus, 503);
+  await data.stopBeats();
+  await until('stale', async () => (await again.ask('u1')).status === 'stale');
+  await again.gateway.stop();
+  gateways.pop();
+});
+
 test('what changed while no gateway ran is known once the stream is followed again', async () => {
   await data.change('u1', 'vip', 'leave');
   data.startBeats();
