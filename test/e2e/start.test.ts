@@ -6,9 +6,10 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { workersFor } from '../support/workers.js';
 import { type Command, Quanren, until } from './quanren-process.js';
 
-const WORKERS = 2;
+const WORKERS = workersFor(2);
 /** With two workers, so many connections miss one of them once in 2^31 tries. */
 const CONNECTIONS = 32;
 const SEEN_WITHIN_MS = 1_000;

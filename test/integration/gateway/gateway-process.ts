@@ -1,5 +1,5 @@
 /** Runs the gateway as its parent does, for tests: a child process over a data folder of its own. */
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -164,8 +164,11 @@ export class GatewayProcess {
 
   /** The pids of its workers. */
   workers(): number[] {
-    const pids = execFileSync('ps', ['-o', 'pid=', '--ppid', String(this.child.pid)], { encoding: 'utf8' });
-    return pids.trim().split(/\s+/).map(Number);
+    // It fails where there is none.
+    const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(this.child.pid)], {
+      encoding: 'utf8',
+    });
+    return Array.from(stdout.matchAll(/\d+/g), ([pid]) => Number(pid));
   }
 
   async stop(): Promise<void> {

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestInit } from 'undici';
 import { createApiKey } from '../../../auth/api-keys.js';
 import { until } from '../../support/until.js';
+import { workersFor } from '../../support/workers.js';
 import { DataFolder, GatewayProcess } from './gateway-process.js';
 import { befall, type WorkerFault } from './worker-faults.js';
 
@@ -44,16 +45,18 @@ const FAULTS: readonly Fault[] = [
   { name: 'runs out of memory', reason: 'signal' },
 ];
 
+const WORKERS = workersFor(3);
+
 for (const fault of FAULTS) {
   const { name, reason } = fault;
   test(`a worker that ${name} is replaced while the others serve`, { timeout: 60_000 }, async () => {
     const gateway = await start({
-      QUANREN_GATEWAY_WORKERS: '3',
+      QUANREN_GATEWAY_WORKERS: String(WORKERS),
       QUANREN_GATEWAY_WORKER_HEAP_MIB: '64',
       NODE_OPTIONS: '--inspect-port=0',
     });
     const before = gateway.workers();
-    assert.equal(before.length, 3);
+    assert.equal(before.length, WORKERS);
     const [victim = 0] = before;
     const faultAt = Date.now();
     if ('signal' in fault) process.kill(victim, fault.signal);
@@ -62,7 +65,7 @@ for (const fault of FAULTS) {
     const replaced = await until(
       'the replacement',
       async () => {
-        // One in three connections may meet the broken worker until it is gone: the client tries again.
+        // A connection may meet the broken worker until it is gone: the client tries again.
         try {
           const response = await gateway.get('/match?uid=u1', {
             headers: { connection: 'close' },
@@ -74,7 +77,7 @@ for (const fault of FAULTS) {
           if (error instanceof assert.AssertionError) throw error;
         }
         const now = gateway.workers();
-        return hasAnswered && !now.includes(victim) && now.length === 3 ? now : undefined;
+        return hasAnswered && !now.includes(victim) && now.length === WORKERS ? now : undefined;
       },
       20_000,
     );
@@ -84,7 +87,7 @@ for (const fault of FAULTS) {
       'the others live on',
     );
     assert.ok(Date.now() - faultAt < 15_000);
-    await until('all three serve', async () => (await gateway.metric('quanren_gateway_workers')) === 3);
+    await until('all serve', async () => (await gateway.metric('quanren_gateway_workers')) === WORKERS);
     assert.equal(await gateway.metric(`quanren_gateway_worker_restarts_total{reason="${reason}"}`), 1);
     // The new one knows the catalog and the stream.
     for (let i = 0; i < 20; i++) {
@@ -131,7 +134,7 @@ function createSlowPost(url: string): () => Promise<string> {
 test('workers end with a main process that is killed, and the port is free again', async () => {
   const gateway = await start();
   const workers = gateway.workers();
-  assert.equal(workers.length, 2);
+  assert.equal(workers.length, workersFor(2));
   gateway.child.kill('SIGKILL');
   await once(gateway.child, 'exit');
   const port = new URL(gateway.url).port;
