@@ -146,6 +146,9 @@ async function listen(options: TransportOptions): Promise<ListeningTransport> {
     headersTimeout: IDLE_TIMEOUT_MS,
     requestTimeout: IDLE_TIMEOUT_MS,
     keepAliveTimeout: IDLE_TIMEOUT_MS,
+    // Else these are looked at every 30 s, and a TLS handshake may take two minutes.
+    connectionsCheckingInterval: IDLE_TIMEOUT_MS / 10,
+    handshakeTimeout: IDLE_TIMEOUT_MS,
   };
   const server =
     options.tls === undefined

@@ -17,6 +17,9 @@ const JSON_HEAD = createHead(200, { 'content-type': 'application/json', 'cache-c
 const NOT_FOUND = createHead(404, { 'content-type': 'text/plain' });
 const NO_CONTENT = createHead(204, { allow: 'GET' });
 
+/** The longest bound of any transport, and some time to look at it. */
+export const SLOWEST_REQUEST_MS = 36_000;
+
 interface Answer {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
@@ -45,8 +48,8 @@ class RawClient {
     return this;
   }
 
-  async #until<T>(what: string, look: () => T | undefined): Promise<T> {
-    const deadline = Date.now() + 5_000;
+  async #until<T>(what: string, look: () => T | undefined, withinMs = 5_000): Promise<T> {
+    const deadline = Date.now() + withinMs;
     for (;;) {
       const found = look();
       if (found !== undefined) return found;
@@ -76,8 +79,8 @@ class RawClient {
     });
   }
 
-  closed(): Promise<true> {
-    return this.#until('the end of the connection', () => this.isClosed || undefined);
+  closed(withinMs?: number): Promise<true> {
+    return this.#until('the end of the connection', () => this.isClosed || undefined, withinMs);
   }
 }
 
@@ -335,6 +338,24 @@ export function testTransport(name: string, transport: Transport): void {
       client.socket.end();
       await client.closed();
     }
+    assert.equal((await open().send(get('/match?alive')).answer()).status, 200);
+  });
+
+  it('a request that does not come whole ends its connection, however its bytes trickle in', async () => {
+    const slow = [
+      '',
+      'GET /match HTTP/1.1\r\nX: ',
+      get('/match?q'),
+      'POST /body HTTP/1.1\r\nContent-Length: 99\r\n\r\n',
+    ];
+    await Promise.all(
+      slow.map(async (beginning, i) => {
+        const client = open().send(beginning);
+        const timer = setInterval(() => client.send('G'), 500);
+        if (i === 0) clearInterval(timer);
+        await client.closed(SLOWEST_REQUEST_MS).finally(() => clearInterval(timer));
+      }),
+    );
     assert.equal((await open().send(get('/match?alive')).answer()).status, 200);
   });
 

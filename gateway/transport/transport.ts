@@ -86,7 +86,11 @@ export interface Transport {
  */
 export const MAX_HEADER_BYTES = 16 * 1024;
 export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
-/** A connection that sends or takes nothing for this long is closed. */
+/**
+ * A connection is closed whose request is not whole after this long, however its bytes trickle in, or on which nothing happens.
+ * uWebSockets.js has bounds of its own, which cannot be set: 10 s with `uws-node20`, 30 s with `uws-node24`, each looked at every
+ * 4 s; they wait longer for a body that comes at 16 KiB/s.
+ */
 export const IDLE_TIMEOUT_MS = 10_000;
 
 const REASONS: Readonly<Record<number, string>> = {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { chooseTransport } from '../../../gateway/transport/choose-transport.js';
 import { nodeHttpTransport } from '../../../gateway/transport/node-http.js';
-import { testTransport } from '../../../gateway/transport/transport.contract.js';
+import { SLOWEST_REQUEST_MS, testTransport } from '../../../gateway/transport/transport.contract.js';
 import { createHead } from '../../../gateway/transport/transport.js';
 import { createCertificate } from '../../support/certificate.js';
 
@@ -24,7 +26,8 @@ test('a transport that cannot share its port refuses one that is taken', async (
 });
 
 for (const each of new Set([transport, nodeHttpTransport])) {
-  test(`${each.name}: speaks TLS, and refuses files that do not do`, async () => {
+  const title = `${each.name}: speaks TLS, waits no longer for a handshake than for a request, and refuses files that do not do`;
+  test(title, { timeout: SLOWEST_REQUEST_MS }, async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'quanren-tls-'));
     const [certFile, keyFile] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
     const { cert, key } = createCertificate();
@@ -39,6 +42,7 @@ for (const each of new Set([transport, nodeHttpTransport])) {
       onHandlerError: () => {},
     };
     const server = await each.listen({ ...options, tls: { certFile, keyFile } });
+    const mute = connect(server.port, '127.0.0.1').resume();
     const body = await new Promise<string>((resolve, reject) => {
       request({ port: server.port, ca: cert, agent: false }, (response) => {
         response.setEncoding('utf8').on('data', resolve);
@@ -47,6 +51,7 @@ for (const each of new Set([transport, nodeHttpTransport])) {
         .end();
     });
     assert.equal(body, 'secret');
+    await once(mute, 'close');
     server.close();
     const missing = { certFile: path.join(folder, 'none.pem'), keyFile };
     await assert.rejects(each.listen({ ...options, tls: missing }), { code: 'set_up' });
