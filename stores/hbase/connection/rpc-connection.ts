@@ -12,6 +12,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Address } from '../../../config/addresses.js';
+import { reasonOf } from '../../../errors/reason-of.js';
 import { type ByteString, utf8Bytes } from '../wire/byte-string.js';
 import { CellBlockReader } from '../wire/cell-block.js';
 import { writeConnectionHeader } from '../wire/messages/connection-header.js';
@@ -116,7 +117,9 @@ export class RpcConnection {
     this.#options = options;
     this.#frames = new FrameSplitter(options.maxFrameBytes);
     socket.on('data', (chunk) => this.#receive(chunk));
-    socket.on('error', (error) => this.#fail(new ConnectionError('lost', 'The connection broke.', error)));
+    socket.on('error', (error) =>
+      this.#fail(new ConnectionError('lost', `The connection broke (${reasonOf(error)}).`, error)),
+    );
     socket.on('close', () => this.#fail(new ConnectionError('lost', 'The server closed the connection.')));
     const header = new ProtoWriter();
     header.int32(0);
@@ -303,7 +306,7 @@ function connect(address: Address, options: ConnectionOptions): Promise<net.Sock
     }, options.connectTimeoutMs);
     socket.once('error', (error) => {
       clearTimeout(timer);
-      reject(new ConnectionError('refused', `${where} cannot be reached.`, error));
+      reject(new ConnectionError('refused', `${where} cannot be reached (${reasonOf(error)}).`, error));
     });
     socket.once(options.tls === undefined ? 'connect' : 'secureConnect', () => {
       clearTimeout(timer);

@@ -14,6 +14,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '../../../config/addresses.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
+import { reasonOf } from '../../../errors/reason-of.js';
 import { ConnectionError } from './connection-error.js';
 import { RemoteException } from './remote-exception.js';
 import { type ConnectionOptions, type RpcCall, RpcConnection } from './rpc-connection.js';
@@ -79,7 +80,8 @@ export class ServerLink {
     if (attempt !== undefined && !this.#isAwayForLong()) return attempt;
     attempt?.catch(() => undefined);
     const { host, port } = this.#address;
-    return Promise.reject(this.#refusal(`${host}:${port} cannot be reached.`, this.#lastFailure));
+    const why = this.#lastFailure === undefined ? 'its connection was lost' : reasonOf(this.#lastFailure);
+    return Promise.reject(this.#refusal(`${host}:${port} cannot be reached (${why}).`, this.#lastFailure));
   }
 
   async #recover(): Promise<void> {

@@ -25,13 +25,19 @@ describe('the HBase client follows regions', () => {
   let hbase: TestHBase;
   let client: HBaseClient;
   let admin: HBaseAdmin;
-  let keyFolder: string;
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'quanren-hbase-tls-'));
+  const [clientCertFile, clientKeyFile] = [
+    path.join(folder, 'client.pem'),
+    path.join(folder, 'client-key.pem'),
+  ];
   const certificate = createCertificate();
+  const clientCertificate = createCertificate();
 
   before(async () => {
-    keyFolder = mkdtempSync(path.join(os.tmpdir(), 'quanren-hbase-tls-'));
-    const keyFile = path.join(keyFolder, 'server.pem');
+    const keyFile = path.join(folder, 'server.pem');
     writeFileSync(keyFile, certificate.key + certificate.cert);
+    writeFileSync(clientCertFile, clientCertificate.cert);
+    writeFileSync(clientKeyFile, clientCertificate.key);
     hbase = await startTestHBase({
       settings: {
         'hbase.server.scanner.max.result.size': String(MAX_RESULT_BYTES),
@@ -39,7 +45,9 @@ describe('the HBase client follows regions', () => {
         'hbase.server.netty.tls.enabled': 'true',
         'hbase.rpc.tls.keystore.location': keyFile,
         'hbase.rpc.tls.keystore.type': 'PEM',
-        'hbase.server.netty.tls.client.auth.mode': 'none',
+        // Clients show a certificate, as it is by default.
+        'hbase.rpc.tls.truststore.location': clientCertFile,
+        'hbase.rpc.tls.truststore.type': 'PEM',
       },
     });
     client = hbase.connect();
@@ -53,7 +61,7 @@ describe('the HBase client follows regions', () => {
   after(async () => {
     client.close();
     await hbase.remove();
-    rmSync(keyFolder, { recursive: true });
+    rmSync(folder, { recursive: true });
   });
 
   function put(row: typeof A, timestampMs: number) {
@@ -163,27 +171,47 @@ describe('the HBase client follows regions', () => {
   });
 
   it('and speaks TLS where it is told to, to a server whose certificate it trusts', async () => {
-    const tls = { ca: certificate.cert, servername: 'localhost' };
+    const tls = { ca: certificate.cert, servername: 'localhost', ...clientCertificate };
     const trusting = hbase.connect({ tls });
     await trusting.mutate(TABLE, [put(A, 1)]);
     const [cells] = await trusting.getRows(TABLE, [A]);
     assert.equal(cells?.length, 1);
     trusting.close();
-    const doubting = hbase.connect({ tls: { servername: 'localhost' }, timeoutMs: 1_000 });
-    await assert.rejects(doubting.getRows(TABLE, [A]), { code: 'unavailable' });
+    const doubting = hbase.connect({
+      tls: { ...clientCertificate, servername: 'localhost' },
+      timeoutMs: 1_000,
+    });
+    await assert.rejects(doubting.getRows(TABLE, [A]), {
+      code: 'unavailable',
+      message: /cannot be reached \(DEPTH_ZERO_SELF_SIGNED_CERT\)/,
+    });
     doubting.close();
   });
 
+  it('which lets nobody in who shows no certificate, or one that it does not trust', async () => {
+    for (const shown of [{}, createCertificate()]) {
+      const stranger = hbase.connect({
+        tls: { ca: certificate.cert, servername: 'localhost', ...shown },
+        timeoutMs: 1_000,
+      });
+      await assert.rejects(stranger.getRows(TABLE, [A]), {
+        code: 'unavailable',
+        message: /cannot be reached \(ERR_SSL_\w+CERTIFICATE/,
+      });
+      stranger.close();
+    }
+  });
+
   it('as the settings say it, for both stores', async () => {
-    const caFile = path.join(keyFolder, 'ca.pem');
+    const caFile = path.join(folder, 'ca.pem');
     writeFileSync(caFile, certificate.cert);
     const location = locateStores('', {
       'hbase.nodes': hbase.nodes.map(({ host, port }) => `${host}:${port}`).join(),
       'hbase.user': 'app',
       'hbase.tls': true,
       'hbase.caFile': caFile,
-      'hbase.certFile': '',
-      'hbase.keyFile': '',
+      'hbase.certFile': clientCertFile,
+      'hbase.keyFile': clientKeyFile,
     });
     const stores = openStores(location);
     const nowMs = Date.now();
