@@ -43,7 +43,7 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
   const mayAnswer = (users: number): boolean => rateLimit?.tryTake(users, now()) !== false;
 
   /** Calls `serve` once the caller is known to hold match:read. */
-  const authorize = (exchange: Exchange, responder: Responder, serve: () => void): void => {
+  const authorize = (authorization: string, responder: Responder, serve: () => void): void => {
     if (!authenticator.isOn) {
       serve();
       return;
@@ -53,7 +53,7 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
       if (refusal === undefined) serve();
       else responder.fail(refusal.error, refusal.headers);
     };
-    const result = authenticator.authenticate(exchange.header('authorization'));
+    const result = authenticator.authenticate(authorization);
     if (!(result instanceof Promise)) {
       decide(result);
       return;
@@ -67,7 +67,7 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
     (exchange) => {
       const responder = new Responder(stats, endpoint, exchange);
       const { query } = exchange;
-      authorize(exchange, responder, () => serve(query, responder));
+      authorize(exchange.header('authorization'), responder, () => serve(query, responder));
     };
 
   const withinRate =
@@ -117,7 +117,7 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
     const authorization = exchange.header('authorization');
     exchange.readBody(MAX_BATCH_BYTES, (deferred, body) => {
       const responder = new Responder(stats, 'match_batch', deferred);
-      const serve = (): void => {
+      authorize(authorization, responder, () => {
         try {
           if (body === 'too_large')
             throw new QuanrenError('too_large', `The body has more than ${MAX_BATCH_BYTES} bytes.`);
@@ -128,15 +128,7 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
         } catch (error) {
           responder.fail(error);
         }
-      };
-      const decide = (result: AuthResult): void => {
-        const refusal = refusalFor(result, 'match:read');
-        if (refusal === undefined) serve();
-        else responder.fail(refusal.error, refusal.headers);
-      };
-      const result = authenticator.authenticate(authorization);
-      if (result instanceof Promise) result.then(decide, (error: unknown) => responder.fail(error));
-      else decide(result);
+      });
     });
   };
 
