@@ -10,12 +10,12 @@
  */
 import { parseArgs } from 'node:util';
 import { DataFolder } from '../test/integration/gateway/gateway-process.js';
-import { startBareUws } from './support/bare-uws.js';
 import { describeMachine, median, quantile } from './support/figures.js';
 import { fillMemberships } from './support/fill.js';
 import { startGateway } from './support/gateway.js';
 import { needWrk, runWrk, uidOf as shortUidOf } from './support/load.js';
 import { cpuSeconds } from './support/processes.js';
+import { startBareUws } from './support/start-bare-uws.js';
 
 const { values } = parseArgs({
   options: {

@@ -35,13 +35,13 @@ import {
 } from './sre/measure.js';
 import { Page } from './sre/page.js';
 import { type BackEnds, startBackEnds } from './support/back-ends.js';
-import { startBareUws } from './support/bare-uws.js';
 import { describeMachine } from './support/figures.js';
 import { fillMemberships } from './support/fill.js';
 import { type BenchGateway, startGateway } from './support/gateway.js';
 import { needK6 } from './support/k6.js';
 import { needWrk, uidOf } from './support/load.js';
 import { LOAD_CORE, pin } from './support/processes.js';
+import { startBareUws } from './support/start-bare-uws.js';
 
 const { values } = parseArgs({
   options: {

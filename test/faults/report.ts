@@ -1,4 +1,5 @@
 /** What a scene did to those who asked. */
+import { quantile } from '../support/quantile.js';
 import type { Kind, Observation, Outcome } from './load.js';
 import type { Delay } from './yardstick.js';
 
@@ -48,10 +49,6 @@ const isAnswered = (outcome: Outcome) => outcome === 'fresh' || outcome === 'sta
 
 function share(of: readonly Observation[], test: (outcome: Outcome) => boolean): number {
   return of.length === 0 ? 1 : of.filter(({ outcome }) => test(outcome)).length / of.length;
-}
-
-function quantile(times: readonly number[], part: number): number | undefined {
-  return times.toSorted((a, b) => a - b)[Math.ceil(part * times.length) - 1];
 }
 
 /** The sentence of a problem document, without its numbers. */

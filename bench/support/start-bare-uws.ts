@@ -1,4 +1,4 @@
-/** Starts the yardstick, `bench/gateway/bare-uws.ts`, on the servers' core. */
+/** Starts the yardstick, `bench/gateway/bare-uws-server.ts`, on the servers' core. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -11,7 +11,7 @@ export interface BareServer {
 }
 
 export async function startBareUws(): Promise<BareServer> {
-  const file = path.join(import.meta.dirname, '..', 'gateway', 'bare-uws.js');
+  const file = path.join(import.meta.dirname, '..', 'gateway', 'bare-uws-server.js');
   const child = spawn('taskset', ['-c', SERVER_CORE, process.execPath, file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
