@@ -43,7 +43,7 @@ export interface EngineRecipe {
   readonly prepare: (site: Site) => Promise<void>;
 }
 
-/** What an engine can be told about its servers. The folder remembers none of it but the region servers. */
+/** What an engine can be told about its servers. The folder remembers none of it but how many servers there are. */
 export interface EngineChoices {
   /** hbase-site.xml, server.properties, redis.conf or postgresql.conf, over what is given by default. */
   readonly settings?: Properties;
@@ -54,6 +54,11 @@ export interface EngineChoices {
    * holds, at first all in one JVM.
    */
   readonly regionServers?: number;
+  /**
+   * Kafka alone: a cluster of so many nodes, with three replicas of everything, of which two must have a message before it is
+   * acknowledged. Not given: what the folder holds, at first one node.
+   */
+  readonly brokers?: number;
 }
 
 export interface EngineOptions extends EngineChoices {

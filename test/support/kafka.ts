@@ -10,7 +10,7 @@ import type { TestEngine } from './engines.js';
 
 export function connectionTo({ engine }: TestEngine): KafkaConnection {
   const { kafka = '' } = engine.addresses;
-  return { brokers: [kafka], tls: null, sasl: null, prefix: `test-${randomUUID()}-` };
+  return { brokers: kafka.split(','), tls: null, sasl: null, prefix: `test-${randomUUID()}-` };
 }
 
 export interface KafkaPlace extends BusPlace {
