@@ -2,7 +2,7 @@
  * The two ways into Kafka. Both are idempotent: what kafkajs sends again after a lost answer lands once, and not behind
  * what came after it.
  */
-import type { Producer, ProducerConfig, TopicMessages } from 'kafkajs';
+import type { Producer, ProducerConfig, Sender, TopicMessages } from 'kafkajs';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { OpenKafka } from './kafka-client.js';
 import { errorTypes, toBusError } from './kafka-errors.js';
@@ -46,6 +46,22 @@ class Line {
   }
 }
 
+/**
+ * Resolves when each partition is acknowledged. kafkajs 2.2.4 may resolve without: after a failure it asks only brokers that have
+ * not answered yet, and sends nothing to a partition whose new leader had answered for others (its `sendMessages.js`).
+ * `kafka-cluster.test.ts` holds this to real brokers.
+ */
+async function sendAll(sender: Pick<Sender, 'sendBatch'>, topicMessages: TopicMessages[]): Promise<void> {
+  const answers = await sender.sendBatch({ topicMessages });
+  const acknowledged = new Set(answers.map(({ topicName, partition }) => `${topicName} ${partition}`));
+  for (const { topic, messages } of topicMessages) {
+    for (const { partition } of messages) {
+      if (acknowledged.has(`${topic} ${partition}`)) continue;
+      throw new Error(`No broker has acknowledged what was sent to partition ${partition} of ${topic}.`);
+    }
+  }
+}
+
 /** Anybody's: made when it is first needed, and anew after a failure, which leaves its sequence numbers in doubt. */
 export class OpenProducer {
   readonly #open: OpenKafka;
@@ -61,7 +77,7 @@ export class OpenProducer {
     const connected = line === this.#line ? Promise.resolve() : line.producer.connect();
     this.#line = line;
     try {
-      const sent = connected.then(() => line.producer.sendBatch({ topicMessages }));
+      const sent = connected.then(() => sendAll(line.producer, topicMessages));
       await within(SEND_WITHIN_MS, 'publishing', sent);
     } catch (error) {
       this.#line = undefined;
@@ -131,7 +147,7 @@ export class ClaimedProducer {
 
   async #sendInTransaction(topicMessages: TopicMessages[]): Promise<void> {
     const transaction = await this.#line.producer.transaction();
-    await transaction.sendBatch({ topicMessages });
+    await sendAll(transaction, topicMessages);
     await transaction.commit();
   }
 

@@ -5,7 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
-import type { EventBus, Message, Publish, StartPosition } from '../../../events/event-bus.js';
+import type { EventBus, Publish, StartPosition } from '../../../events/event-bus.js';
 import { runLap } from '../../../events/kafka/consumer-lap.js';
 import { createKafkaClient } from '../../../events/kafka/kafka-client.js';
 import { openKafkaEventBus } from '../../../events/kafka/kafka-event-bus.js';
@@ -13,6 +13,7 @@ import { Positions } from '../../../events/kafka/positions.js';
 import type { TagChangeMessage } from '../../../events/messages.js';
 import { startTestEngine, type TestEngine } from '../../support/engines.js';
 import { createKafkaPlace, type KafkaPlace } from '../../support/kafka.js';
+import { FLOW_TOPIC, keepPublishing, Seen } from '../../support/kafka-flow.js';
 import { until } from '../../support/until.js';
 import { startChild } from '../child.js';
 
@@ -20,81 +21,11 @@ const WITHIN_MS = 30_000;
 /** From the moment when the broker answers again. */
 const BACK_WITHIN_MS = 10_000;
 const SESSION_MS = 6_000;
-const UIDS = ['u0', 'u1', 'u2', 'u3', 'u4', 'u5', 'u6', 'u7'];
 
 const change = (uid: string, value: string): { key: string; value: TagChangeMessage } => ({
   key: uid,
   value: { uid, tagCode: 'rt_page', value, changeTimeMs: 1 },
 });
-
-/** Publishes numbers, in order per uid, until it is stopped; says again what was not acknowledged. */
-function keepPublishing(publish: () => Promise<Publish>): {
-  acknowledged: string[];
-  stop: () => Promise<void>;
-} {
-  const acknowledged: string[] = [];
-  let isStopped = false;
-  const work = async () => {
-    let send = await publish();
-    for (let i = 0; !isStopped; ) {
-      try {
-        await send(
-          'tag-changes',
-          UIDS.map((uid) => change(uid, String(i))),
-        );
-        acknowledged.push(String(i));
-        i += 1;
-        await delay(5);
-      } catch (error) {
-        assert.match(String((error as { code?: string }).code), /^unavailable$/);
-        await delay(50);
-        send = await publish().catch(() => send);
-      }
-    }
-  };
-  const done = work();
-  return {
-    acknowledged,
-    stop: async () => {
-      isStopped = true;
-      await done;
-    },
-  };
-}
-
-/** What each uid was seen to say, in the order of the first time. */
-class Seen {
-  readonly errors: unknown[] = [];
-  readonly #values = new Map<string, Set<string>>(UIDS.map((uid) => [uid, new Set()]));
-  repeated = 0;
-
-  take(messages: readonly Message[]): void {
-    for (const { key, value } of messages) {
-      const ofUid = this.#values.get(key);
-      const text = String((value as TagChangeMessage).value);
-      if (ofUid?.has(text)) this.repeated += 1;
-      ofUid?.add(text);
-    }
-  }
-
-  /** The last number of the uid that has got least far. */
-  get newest(): number {
-    return Math.min(...[...this.#values.values()].map((values) => Number([...values].at(-1) ?? -1)));
-  }
-
-  check(acknowledged: readonly string[]): void {
-    for (const [uid, values] of this.#values) {
-      const missing = acknowledged.filter((value) => !values.has(value));
-      assert.deepEqual(missing, [], `${uid} lacks what was acknowledged`);
-      const numbers = [...values].map(Number);
-      assert.deepEqual(
-        numbers,
-        numbers.toSorted((a, b) => a - b),
-        `${uid} is out of order`,
-      );
-    }
-  }
-}
 
 describe('the bus over a broker that is away for a while', () => {
   let kafka: TestEngine;
@@ -117,7 +48,7 @@ describe('the bus over a broker that is away for a while', () => {
   async function consume(group: string, start: StartPosition): Promise<Seen> {
     const seen = new Seen();
     await bus.subscribe({
-      topics: ['tag-changes'],
+      topics: [FLOW_TOPIC],
       group,
       start,
       onBatch: async (messages) => seen.take(messages),
