@@ -187,9 +187,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     );
     await shared?.connected();
     looking = setInterval(look, LOOK_EVERY_MS);
-    follower
-      .start(pool.held)
-      .catch((error: unknown) => log.info({ err: error }, 'The stream is no longer followed'));
+    // It ends with the gateway.
+    follower.start(pool.held).catch(() => log.info('The stream is no longer followed'));
   } catch (error) {
     await stop();
     throw error;

@@ -19,7 +19,8 @@ import { SupervisedProcess } from '../supervised-process.js';
 
 const GATEWAY_READY_WITHIN_MS = 60_000;
 const GATEWAY_STOP_WITHIN_MS = 20_000;
-const READYZ_WITHIN_MS = 15_000;
+/** Beyond what the gateway itself waits for its bus. */
+const READYZ_WITHIN_MS = 5_000;
 const READYZ_INTERVAL_MS = 50;
 const READYZ_TIMEOUT_MS = 1_000;
 const UNREADY = 'The match gateway: answers 503 until the event bus has told it which crowds there are';
@@ -74,7 +75,7 @@ function describe(settings: Settings, { gatewayUrl, platformUrl, troubles }: Ser
   const state =
     troubles.length === 0
       ? 'Quanren is up.'
-      : `Quanren is up, but not all that it needs:\n\n${troubles.map((each) => `  ${each}\n`).join('')}`;
+      : `Quanren is up, but not all that it needs:\n\n${troubles.map((each) => `  ${each}`).join('\n')}`;
   return `
 ${state}
 

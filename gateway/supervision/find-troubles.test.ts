@@ -36,7 +36,8 @@ test('the stream: what failed, and what follows from it', () => {
 test('the shared cache has one voice, and what several workers see is said once', () => {
   const workers: WorkerView[] = [
     { ...WELL, sharedCacheTrouble: 'slow', storeServers: [server('a:1', true), server('b:1', false)] },
-    { ...WELL, storeTrouble: 'no route', storeServers: [server('a:1', true)] },
+    { ...WELL, storeServers: [server('a:1', true)] },
+    { ...WELL, storeTrouble: 'no route', storeServers: [server('node:1', true)] },
   ];
   const others = [
     ['HBase server a:1', 'cannot be reached, what needs it is refused'],

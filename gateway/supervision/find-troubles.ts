@@ -25,7 +25,10 @@ export function findTroubles(livelihood: Livelihood): ReadonlyMap<string, string
     if (view.sharedCacheTrouble !== undefined && sharedCacheTrouble === undefined) {
       found.set('The shared cache', `not used by every worker: ${view.sharedCacheTrouble}`);
     }
-    if (view.storeTrouble !== undefined) found.set('The store', `not reached yet: ${view.storeTrouble}`);
+    if (view.storeTrouble !== undefined) {
+      found.set('The store', `not reached yet: ${view.storeTrouble}`);
+      continue;
+    }
     for (const { name, isAway } of view.storeServers) {
       if (isAway) found.set(`HBase server ${name}`, 'cannot be reached, what needs it is refused');
     }

@@ -106,7 +106,8 @@ test('with every back end away a gateway starts, answers for whom it knew, and s
   assert.match(troubles, /^The stream of changes: cannot be followed: The bus cannot be reached$/m);
   assert.match(troubles, /^The shared cache: not used: connect ECONNREFUSED/m);
   assert.match(troubles, /^The store: not reached yet: .+$/m);
-  assert.match(troubles, /^HBase server 127\.0\.0\.1:\d+: cannot be reached/m);
+  const metrics = await (await fetch(`http://127.0.0.1:${again.gateway.metricsPort}/metrics`)).text();
+  assert.match(metrics, /^quanren_gateway_store_server_away\{worker="0",server="127\.0\.0\.1:\d+"\} 1$/m);
   await until('stale', async () => (await again.ask('u1')).status === 'stale');
   const known = await again.ask('u1');
   assert.deepEqual(known.userCrowds, ['vip']);
