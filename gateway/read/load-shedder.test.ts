@@ -8,6 +8,8 @@ interface Load {
   /** Requests come at random times, so many a second on average, whether or not earlier ones were answered. */
   readonly perSecond: number;
   readonly seconds: number;
+  /** Five times a second what comes within so many milliseconds comes at their end, as from clients that stutter. */
+  readonly pauseMs?: number;
 }
 
 interface Report {
@@ -43,13 +45,24 @@ function createWorker(workMs: number, refusalMs: number, random: () => number) {
       return sheds;
     },
     /** `stallMs`: so long the loop is once held by something else. */
-    offer({ perSecond, seconds }: Load, stallAtMs = Number.POSITIVE_INFINITY, stallMs = 0): Report {
+    offer(
+      { perSecond, seconds, pauseMs = 0 }: Load,
+      stallAtMs = Number.POSITIVE_INFINITY,
+      stallMs = 0,
+    ): Report {
       const report = { answered: [] as number[], refused: [] as number[] };
       const endMs = nowMs + seconds * 1_000;
       const stallsAtMs = nowMs + stallAtMs;
       let hasStalled = false;
       const gapMs = () => (-Math.log(1 - random()) * 1_000) / perSecond;
-      let nextMs = nowMs + gapMs();
+      /** When it would have come without pauses. */
+      let dueMs = nowMs + gapMs();
+      const arrivalMs = () => Math.max(dueMs, dueMs - (dueMs % 200) + pauseMs);
+      let nextMs = arrivalMs();
+      const passOn = () => {
+        dueMs += gapMs();
+        nextMs = arrivalMs();
+      };
       while (nextMs < endMs) {
         nowMs = Math.max(nowMs, nextMs);
         if (!hasStalled && nowMs > stallsAtMs) {
@@ -57,7 +70,7 @@ function createWorker(workMs: number, refusalMs: number, random: () => number) {
           nowMs += stallMs;
         }
         const readyUntilMs = nowMs;
-        for (; nextMs <= readyUntilMs; nextMs += gapMs()) {
+        for (; nextMs <= readyUntilMs; passOn()) {
           const times = serve() ? report.answered : report.refused;
           times.push(nowMs - nextMs);
         }
@@ -101,6 +114,16 @@ test('twice what it can do: nine tenths of it is answered, soon, and the rest is
   assert.equal(nominal.refused.length, 0);
   const { answered, refused } = worker.offer({ perSecond: 2 * CAPACITY, seconds: 60 });
   assert.ok(answered.length > 0.9 * 60 * CAPACITY, `${answered.length / 60 / CAPACITY} of the capacity`);
+  assert.ok(p99(answered) < 3 * WORK_MS, `${p99(answered)} ms`);
+  assert.ok(p99(refused) < 5, `${p99(refused)} ms`);
+});
+
+test('the same of clients that stutter: a pause is not the end of it', () => {
+  const worker = createWorker(WORK, REFUSAL, seeded(6));
+  const { answered, refused } = worker.offer({ perSecond: 2 * CAPACITY, seconds: 60, pauseMs: 10 });
+  // In a twentieth of the time nothing comes.
+  const share = answered.length / (0.95 * 60 * CAPACITY);
+  assert.ok(share > 0.9, `${share} of the capacity`);
   assert.ok(p99(answered) < 3 * WORK_MS, `${p99(answered)} ms`);
   assert.ok(p99(refused) < 5, `${p99(refused)} ms`);
 });

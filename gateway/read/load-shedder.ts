@@ -8,7 +8,8 @@
  * - late: everything is admitted; a shorter turn makes it calm. In a long turn after `GRACE_MS` this is no burst that
  *   passes but more than can be done, and it sheds (the rule of CoDel, RFC 8289, and of Maurer, "Fail at Scale", 2015).
  * - shedding: of each turn the first `WORK_MS` go to answers, so that nobody waits much longer than that; what is left is
- *   refused. A turn in which one request was alone makes it calm.
+ *   refused. A turn in which one request was alone makes it calm; but pauses come in the midst of a flood too, so for
+ *   `WARY_MS` after it has shed for longer than a burst takes, a turn of `WARY_LATE_MS` makes it shed again, without grace.
  * - probing: after `PROBE_AFTER_MS` of shedding everything is admitted for up to `GRACE_MS`, and a long turn makes it shed
  *   again. Clients that wait for each answer may be too few to make long turns, and yet too many for one ever to be alone.
  *
@@ -30,6 +31,8 @@ export type Admission = Pick<LoadShedder, 'admits'>;
 
 export const LATE_MS = 20;
 export const GRACE_MS = 100;
+export const WARY_MS = 5_000;
+export const WARY_LATE_MS = 5;
 /** Refusals are to come within 5 ms: who arrives in one turn is told in the next. */
 export const WORK_MS = 2;
 export const REFUSING_SHARE = 0.1;
@@ -46,6 +49,8 @@ export class LoadShedder {
   #state: State = 'calm';
   /** When the state began. */
   #sinceMs = 0;
+  /** Until when an overload may only have paused. */
+  #waryUntilMs = Number.NEGATIVE_INFINITY;
   #turnStartMs = 0;
   /** In this turn; 0 between turns. */
   #asked = 0;
@@ -68,7 +73,7 @@ export class LoadShedder {
     this.#asked += 1;
     this.#lastAskedMs = nowMs;
     const elapsedMs = nowMs - this.#turnStartMs;
-    if (elapsedMs > LATE_MS && this.#hadGrace(nowMs)) this.#become('shedding', nowMs);
+    if (this.#isTooLong(elapsedMs, nowMs)) this.#become('shedding', nowMs);
     this.#wasAdmitted = this.#state !== 'shedding' || elapsedMs < WORK_MS || this.#refusingMs <= 0;
     if (!this.#wasAdmitted) this.#options.onShed();
     return this.#wasAdmitted;
@@ -80,8 +85,10 @@ export class LoadShedder {
     this.#refusingMs = Math.min(MOST_REFUSING_MS, leftMs);
   }
 
-  #hadGrace(nowMs: number): boolean {
-    return this.#state === 'probing' || (this.#state === 'late' && nowMs - this.#sinceMs > GRACE_MS);
+  #isTooLong(elapsedMs: number, nowMs: number): boolean {
+    if (this.#state === 'calm') return elapsedMs > WARY_LATE_MS && nowMs < this.#waryUntilMs;
+    if (this.#state === 'late' && nowMs - this.#sinceMs <= GRACE_MS) return false;
+    return this.#state !== 'shedding' && elapsedMs > LATE_MS;
   }
 
   #end(): void {
@@ -96,6 +103,7 @@ export class LoadShedder {
     } else if (this.#state === 'late') {
       if (!wasLong) this.#become('calm', nowMs);
     } else if (wasAlone || (this.#state === 'probing' && lastedMs > GRACE_MS)) {
+      if (this.#state === 'shedding' && lastedMs > GRACE_MS) this.#waryUntilMs = nowMs + WARY_MS;
       this.#become('calm', nowMs);
     } else if (this.#state === 'shedding' && lastedMs > PROBE_AFTER_MS) {
       this.#become('probing', nowMs);
