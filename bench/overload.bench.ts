@@ -1,19 +1,20 @@
 /**
- * The gateway offered more than it can do, three ways:
+ * The gateway offered more than it can do, four ways:
  *
  * 1. Misses, twice the capacity. wrk, whose connections wait for each reply, finds the capacity; then requests come at
  *    stated rates, answered or not (`support/open-loop.ts`): 0.7 of the capacity (nominal), twice it, and nominal again,
  *    in turns, so that a machine that changes its pace changes it for all. So that the generator is not the limit, and an
  *    answer costs much more than a refusal (whose system calls it needs too), the work is made heavy: every user is in
  *    hundreds of crowds, and QUANREN_GATEWAY_CACHE_ENTRIES=16 makes each request read, sort and write them all.
- * 2. Hits, 64 times the connections: at the pace of the cache no generator on one core offers twice what the gateway on
+ * 2. The same, where the capacity is a setting (QUANREN_GATEWAY_WORKER_USERS_PER_SECOND) and users are cached.
+ * 3. Hits, 64 times the connections: at the pace of the cache no generator on one core offers twice what the gateway on
  *    the other can do, so the load grows by connections that wait.
- * 3. Connections that only sit there, 10,000 of them, half of which write a byte every five seconds, beside hits at a
+ * 4. Connections that only sit there, 10,000 of them, half of which write a byte every five seconds, beside hits at a
  *    stated rate.
  *
  * The gateway runs on core 0, the load on core 1.
  *
- *   npm run bench -- overload [--parts misses,hits,sitting] [--crowds 1200] [--seconds 60] [--rounds 1] [--connections 1000]
+ *   npm run bench -- overload [--parts misses,limit,hits,sitting] [--crowds 1200] [--seconds 60] [--rounds 1] [--connections 1000]
  *
  * Needs Linux, taskset (util-linux) and wrk.
  */
@@ -31,8 +32,8 @@ import { LOAD_CORE } from './support/processes.js';
 
 const { values } = parseArgs({
   options: {
-    /** Which of the three. */
-    parts: { type: 'string', default: 'misses,hits,sitting' },
+    /** Which of the four. */
+    parts: { type: 'string', default: 'misses,limit,hits,sitting' },
     /** Each user is in half of so many. */
     crowds: { type: 'string', default: '1200' },
     /** Of twice the capacity, each round; the others take a quarter of it. */
@@ -48,9 +49,14 @@ const USERS = 2_000;
 /** Of the load that waits: enough to keep the gateway busy, and 64 times that. */
 const [FEW, MANY] = [16, 1_024];
 const NOMINAL = 0.7;
+/** Answers a second, where the capacity is a setting: a fifth of what the generator can offer. */
+const LIMIT = 3_000;
 const WARM_UP_SECONDS = 5;
 /** Far below what both cores can do: the question is what sitting costs the others. */
 const [SITTERS, SITTERS_RATE] = [10_000, 2_000];
+
+const NOBODY_CACHED = { QUANREN_GATEWAY_CACHE_ENTRIES: '16' };
+const ALL_CACHED = { QUANREN_GATEWAY_CACHE_ENTRIES: String(10 * USERS) };
 
 const codeOf = (i: number): string => `campaign_audience_${String(i).padStart(4, '0')}`;
 
@@ -63,10 +69,10 @@ async function fill(data: DataFolder): Promise<void> {
 
 async function withGateway(
   data: DataFolder,
-  cacheEntries: number,
+  settings: Readonly<Record<string, string>>,
   run: (gateway: BenchGateway) => Promise<void>,
 ): Promise<void> {
-  const gateway = await startGateway(data, { QUANREN_GATEWAY_CACHE_ENTRIES: String(cacheEntries) });
+  const gateway = await startGateway(data, settings);
   try {
     await waitingLoad(gateway, WARM_UP_SECONDS, FEW);
     await run(gateway);
@@ -88,11 +94,21 @@ async function waitingLoad({ url }: BenchGateway, forSeconds: number, clients: n
   return { ...result, perSecond: (result.perSecond * (result.requests - result.refused)) / result.requests };
 }
 
-function offer({ port }: BenchGateway, perSecond: number, forSeconds: number, seed: number) {
-  const targets = Array.from({ length: USERS }, (_, i) =>
-    i % 2 === 0 ? `/match?uid=${uidOf(i)}` : `/match?uid=${uidOf(i)}&crowdCode=${codeOf(0)}`,
-  );
-  return offerLoad({ port, perSecond, seconds: forSeconds, connections, targets, seed });
+/** Which crowds the user is in: hundreds. */
+const listOf = (i: number): string => `/match?uid=${uidOf(i)}`;
+/** Whether he is in one: a short answer, which costs the generator little. */
+const verdictOf = (i: number): string => `${listOf(i)}&crowdCode=${codeOf(0)}`;
+const MIXED = Array.from({ length: USERS }, (_, i) => (i % 2 === 0 ? listOf(i) : verdictOf(i)));
+const SHORT = Array.from({ length: USERS }, (_, i) => verdictOf(i));
+
+function offer(
+  { port }: BenchGateway,
+  perSecond: number,
+  forSeconds: number,
+  seed: number,
+  targets: readonly string[],
+) {
+  return offerLoad({ port, perSecond, seconds: forSeconds, connections, targets, seed, spins: true });
 }
 
 interface Round {
@@ -131,25 +147,30 @@ function showRounds(all: readonly Round[]): void {
   }
 }
 
-async function offerMisses(data: DataFolder): Promise<void> {
-  await withGateway(data, 16, async (gateway) => {
+async function offerTwice(
+  data: DataFolder,
+  what: string,
+  settings: Readonly<Record<string, string>>,
+  targets: readonly string[],
+): Promise<void> {
+  await withGateway(data, settings, async (gateway) => {
     const all: Round[] = [];
     for (let i = 0; i < rounds; i++) {
       const { perSecond: capacity } = await waitingLoad(gateway, seconds / 4, FEW);
-      const nominal = await offer(gateway, NOMINAL * capacity, seconds / 4, 3 * i);
-      const twice = await offer(gateway, 2 * capacity, seconds, 3 * i + 1);
-      const after = await offer(gateway, NOMINAL * capacity, seconds / 4, 3 * i + 2);
+      const nominal = await offer(gateway, NOMINAL * capacity, seconds / 4, 3 * i, targets);
+      const twice = await offer(gateway, 2 * capacity, seconds, 3 * i + 1, targets);
+      const after = await offer(gateway, NOMINAL * capacity, seconds / 4, 3 * i + 2, targets);
       all.push({ capacity, nominal, twice, after });
     }
     console.log(
-      `Misses; twice the capacity for ${seconds} s a round, over ${connections} connections. Median of ${rounds} rounds.\n`,
+      `\n${what}; twice the capacity for ${seconds} s a round, over ${connections} connections. Median of ${rounds} rounds.\n`,
     );
     showRounds(all);
   });
 }
 
 async function crowdHits(data: DataFolder): Promise<void> {
-  await withGateway(data, 10 * USERS, async (gateway) => {
+  await withGateway(data, ALL_CACHED, async (gateway) => {
     const [few, many]: [WrkResult[], WrkResult[]] = [[], []];
     for (let i = 0; i < rounds; i++) {
       few.push(await waitingLoad(gateway, seconds / 4, FEW));
@@ -168,15 +189,15 @@ async function crowdHits(data: DataFolder): Promise<void> {
 
 /** Each round once without and once with those that sit, over one gateway. */
 async function besideSitters(data: DataFolder): Promise<void> {
-  await withGateway(data, 10 * USERS, async (gateway) => {
+  await withGateway(data, ALL_CACHED, async (gateway) => {
     const [alone, beside]: [LoadResult[], LoadResult[]] = [[], []];
     const program = path.join(import.meta.dirname, 'overload', 'sitting-connections.js');
     for (let i = 0; i < rounds; i++) {
-      alone.push(await offer(gateway, SITTERS_RATE, seconds / 2, 5 * i));
+      alone.push(await offer(gateway, SITTERS_RATE, seconds / 2, 5 * i, SHORT));
       const args = ['-c', LOAD_CORE, process.execPath, program, String(gateway.port), String(SITTERS)];
       const sitters = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
       await once(sitters.stdout, 'data');
-      beside.push(await offer(gateway, SITTERS_RATE, seconds / 2, 5 * i + 1));
+      beside.push(await offer(gateway, SITTERS_RATE, seconds / 2, 5 * i + 1, SHORT));
       sitters.kill();
       await once(sitters, 'exit');
     }
@@ -205,8 +226,14 @@ try {
   await fill(data);
   data.startBeats();
   console.log(`${describeMachine()} before\n`);
-  const parts = { misses: offerMisses, hits: crowdHits, sitting: besideSitters };
-  for (const part of values.parts.split(',')) await parts[part as keyof typeof parts](data);
+  const limited = { ...ALL_CACHED, QUANREN_GATEWAY_WORKER_USERS_PER_SECOND: String(LIMIT) };
+  const parts = {
+    misses: () => offerTwice(data, 'Misses', NOBODY_CACHED, MIXED),
+    limit: () => offerTwice(data, `Hits, at most ${LIMIT} a second`, limited, SHORT),
+    hits: () => crowdHits(data),
+    sitting: () => besideSitters(data),
+  };
+  for (const part of values.parts.split(',')) await parts[part as keyof typeof parts]();
 } finally {
   await data.remove();
 }

@@ -5,7 +5,7 @@
  *
  * A process of its own: reads `LoadOrder` from its arguments, prints `LoadResult`, both JSON.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../test/differential/random.js';
 import { RawHttpClient } from '../../test/support/raw-http-client.js';
 
@@ -17,6 +17,8 @@ export interface LoadOrder {
   /** Request targets, taken at random. */
   readonly targets: readonly string[];
   readonly seed: number;
+  /** Whether it keeps its core busy between requests, so as to be punctual: where it has a core of its own. */
+  readonly spins?: boolean;
 }
 
 export interface Latencies {
@@ -53,7 +55,7 @@ function gapMs(random: Random, perSecond: number): number {
 }
 
 async function run(order: LoadOrder): Promise<LoadResult> {
-  const { port, perSecond, seconds, connections, targets, seed } = order;
+  const { port, perSecond, seconds, connections, targets, seed, spins = false } = order;
   const random = new Random(seed);
   const [accepted, refused, lateness]: [number[], number[], number[]] = [[], [], []];
   const clients = await Promise.all(Array.from({ length: connections }, () => RawHttpClient.connect(port)));
@@ -70,7 +72,7 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   };
   const endMs = performance.now() + seconds * 1_000;
   for (let dueMs = performance.now(); dueMs < endMs; dueMs += gapMs(random, perSecond)) {
-    while (dueMs > performance.now()) await sleep(1);
+    while (dueMs > performance.now()) await (spins ? nextTurn() : sleep(1));
     lateness.push(performance.now() - dueMs);
     // The one that was used longest ago: none of them must be idle for so long that the server closes it.
     const client = idle.shift();
