@@ -9,7 +9,8 @@ import { QuanrenError } from '../../errors/quanren-error.js';
 import { followFiles } from '../follow-files.js';
 import { readWholeNumber } from '../whole-number.js';
 
-const MAX_REGION_SERVERS = 5;
+/** Of region servers, and of brokers. */
+const MAX_SERVERS = 5;
 const MAX_LINES = 10_000;
 
 interface Named {
@@ -68,6 +69,7 @@ function readPorts(given: readonly string[]): Readonly<Partial<Record<EngineKind
 interface Choices {
   readonly ports?: Ports;
   readonly regionServers?: number;
+  readonly brokers?: number;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -121,6 +123,7 @@ function print(reports: readonly EngineReport[]): void {
 interface UpOptions extends Named {
   readonly port: readonly string[];
   readonly regionServers?: string;
+  readonly brokers?: string;
   readonly json?: true;
 }
 
@@ -144,18 +147,27 @@ async function up(given: readonly string[], options: UpOptions): Promise<void> {
   refuseIdleOptions(kinds, {
     ...Object.fromEntries(Object.keys(ports).map((kind) => [kind, '--port'])),
     ...(options.regionServers === undefined ? {} : { hbase: '--region-servers' }),
+    ...(options.brokers === undefined ? {} : { kafka: '--brokers' }),
   });
-  const regionServers =
-    options.regionServers === undefined
-      ? undefined
-      : readWholeNumber('--region-servers', options.regionServers, 1, MAX_REGION_SERVERS);
+  const layouts: Partial<Record<EngineKind, Pick<Choices, 'regionServers' | 'brokers'>>> = {
+    ...(options.regionServers === undefined
+      ? {}
+      : {
+          hbase: {
+            regionServers: readWholeNumber('--region-servers', options.regionServers, 1, MAX_SERVERS),
+          },
+        }),
+    ...(options.brokers === undefined
+      ? {}
+      : { kafka: { brokers: readWholeNumber('--brokers', options.brokers, 1, MAX_SERVERS) } }),
+  };
   const start = async (kind: EngineKind): Promise<EngineReport> => {
     const startedAt = performance.now();
     // On stderr: stdout is for the report.
     const say = (text: string) => console.error(`${kind}: ${text}`);
     const engine = openEngine(kind, options.name, {
       ...(ports[kind] === undefined ? {} : { ports: ports[kind] }),
-      ...(kind === 'hbase' && regionServers !== undefined ? { regionServers } : {}),
+      ...layouts[kind],
       onProgress: say,
     });
     for (const each of engine.processes) {
@@ -246,6 +258,7 @@ export function addEnginesCommand(program: Command): void {
   )
     .option('--port <engine=number>', 'may be repeated; default: a free port', collect, [])
     .option('--region-servers <n>', 'HBase over HDFS, a JVM for each process; default: all in one JVM')
+    .option('--brokers <n>', 'Kafka with so many nodes; default: one')
     .option('--json', 'an array of engines')
     .action(up);
   add(

@@ -89,6 +89,13 @@ function readBrokers(layout: string | undefined): number | undefined {
   return count === undefined ? undefined : Number(count);
 }
 
+/** A UUID in base64url; as Kafka's own (Uuid.randomUuid) none that begins with '-', which a command takes for an option. */
+function createClusterId(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = (bytes[0] ?? 0) & 0x7f;
+  return bytes.toString('base64url');
+}
+
 export function kafka(choices: EngineChoices, layout: string | undefined): EngineRecipe {
   const { settings = {}, jvm = {}, brokers = readBrokers(layout) } = choices;
   const nodes = nodesOf(brokers);
@@ -125,7 +132,7 @@ export function kafka(choices: EngineChoices, layout: string | undefined): Engin
       for (const node of nodes)
         writeFileSync(configuration(site, node), formatProperties(allProperties(site, node)));
       await formatOnce(path.join(site.folder, 'data'), async (fresh) => {
-        const clusterId = randomBytes(16).toString('base64url');
+        const clusterId = createClusterId();
         await Promise.all(nodes.map((node) => format(site, node, clusterId, fresh)));
       });
     },

@@ -107,9 +107,13 @@ test('beyond loopback with TLS and authentication', { timeout: 120_000 }, async 
 
 test('a mistake in the settings of TLS, authentication or addresses is told by name, and nothing is left', async () => {
   const other = await Quanren.create(1);
-  const { QUANREN_AUTH_API_KEYS_FILE: _keys, QUANREN_AUTH_JWKS: _jwks, ...open } = SECURE;
+  const open = Object.fromEntries(
+    Object.entries(SECURE).filter(([name]) => !name.startsWith('QUANREN_AUTH_')),
+  );
+  const { QUANREN_AUTH_JWKS: _jwks, ...trustingNobody } = SECURE;
   const cases: [Record<string, string>, RegExp][] = [
     [open, /0\.0\.0\.0 is refused because authentication is off.*QUANREN_UNSAFE_LISTEN_WITHOUT_AUTH_AND_TLS/],
+    [trustingNobody, /QUANREN_AUTH_ISSUER does nothing without QUANREN_AUTH_JWKS/],
     [{ ...SECURE, QUANREN_TLS_CERT_FILE: `${certFile}.none` }, /QUANREN_TLS_CERT_FILE names .*ENOENT/],
     [{ ...SECURE, QUANREN_AUTH_JWKS: certFile }, /QUANREN_AUTH_JWKS names .*no JSON Web Key Set/],
     [{ QUANREN_GATEWAY_HOST: '192.0.2.1' }, /192\.0\.2\.1 is refused/],

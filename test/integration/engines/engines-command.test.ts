@@ -125,6 +125,8 @@ describe('quanren engines', () => {
       [/--name takes/, 'status', '--name', '../other'],
       [/--port takes/, 'up', 'redis', '--port', '6379'],
       [/--region-servers must be/, 'up', 'hbase', '--region-servers', '0'],
+      [/--brokers must be/, 'up', 'kafka', '--brokers', 'many'],
+      [/--brokers is for kafka/, 'up', 'redis', '--brokers', '3'],
       [/--region-servers is for hbase, .* \(redis\)/, 'up', 'redis', '--region-servers', '2'],
       [/--port is for redis, .* \(kafka\)/, 'up', 'kafka', '--port', 'redis=6379'],
       [/no logs: no engine was ever started as 'nothere'/, 'logs', '--name', 'nothere'],
