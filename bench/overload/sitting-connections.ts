@@ -1,14 +1,18 @@
 /**
  * Connections that cost a server memory and attention and ask for nothing: half of them are silent, the others send a
- * request of 600 bytes at one byte every five seconds. One that the server closes is made again.
+ * request of 600 bytes at one byte every five seconds. One that the server closes is made again, after up to
+ * `AGAIN_WITHIN_MS`. They come over `SPREAD_MS`, and do not end all at once either, as those of many clients.
  *
  * A process of its own: `node sitting-connections.js PORT COUNT`; prints a line when all are there.
  */
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const [port, count] = process.argv.slice(2).map(Number) as [number, number];
 const BYTE_EVERY_MS = 5_000;
-const AT_ONCE = 200;
+const SPREAD_MS = 20_000;
+const AT_ONCE = 100;
+const AGAIN_WITHIN_MS = 2_000;
 const REQUEST = Buffer.from(
   `GET /match?uid=${'x'.repeat(500)} HTTP/1.1\r\nHost: localhost\r\nX: ${'y'.repeat(60)}`,
 );
@@ -31,12 +35,13 @@ function sit(sitter: Sitter): Promise<void> {
     sitter.sent = 0;
     socket.resume();
     socket.on('error', () => resolve());
-    socket.on('close', () => setTimeout(() => void sit(sitter), 1_000));
+    socket.on('close', () => setTimeout(() => void sit(sitter), Math.random() * AGAIN_WITHIN_MS));
   });
 }
 
 for (let start = 0; start < count; start += AT_ONCE) {
   await Promise.all(sitters.slice(start, start + AT_ONCE).map(sit));
+  await sleep((SPREAD_MS * AT_ONCE) / count);
 }
 console.log('sitting');
 let next = 0;
