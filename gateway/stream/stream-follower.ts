@@ -96,6 +96,8 @@ export class StreamFollower {
       return askedMs;
     });
     this.#isLoaded = true;
+    // What was held before the start has been passed.
+    this.#held = [];
     this.#lastFailure = undefined;
     this.#asOfMs = Math.max(this.#asOfMs, askedAtMs);
     this.#tell({ catalog: [...this.#crowds], ...this.#proof() });
@@ -186,15 +188,17 @@ export class StreamFollower {
   async #onMemberships(messages: readonly Message[]): Promise<void> {
     const { gate } = this.#options;
     for (const { value } of messages) this.#count((value as MembershipMessage).type);
+    const all = changesOf(messages);
     // Before the step: a worker that has taken it must not find in the shared cache what was there before.
     if (gate !== undefined) {
-      const { uids, isEverythingChanged } = changesOf(messages);
-      if (isEverythingChanged) await gate.forgetEverything();
-      else if (uids.size > 0) await gate.forget([...uids]);
+      if (all.isEverythingChanged) await gate.forgetEverything();
+      else if (all.uids.size > 0) await gate.forget([...all.uids]);
     }
     this.#noteHeartbeats(messages);
     this.#notePositions(messages);
-    const { uids, isEverythingChanged } = changesOf(messages.filter((each) => !isHeld(each, this.#held)));
+    const held = this.#held;
+    const { uids, isEverythingChanged } =
+      held.length === 0 ? all : changesOf(messages.filter((each) => !isHeld(each, held)));
     this.#tell({
       slots: Int32Array.from(uids, (uid) => slotOf(hashUid(uid))),
       isEverythingChanged,

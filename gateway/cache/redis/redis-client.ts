@@ -117,9 +117,9 @@ export class RedisClient {
     const redis = this.#connected();
     if ('nodes' in redis) {
       const masters = redis.nodes('master');
-      const looks = await Promise.all([...masters.map(lookAt), ...masters.map(assertServes)]);
-      const known = looks.filter((each) => each !== undefined);
-      if (masters.length > 0 && known.length === masters.length) return known;
+      const all = <T>(ask: (master: Redis) => Promise<T>) => Promise.all(masters.map(ask));
+      const [looks] = await Promise.all([all(lookAt), all(assertServes)]);
+      if (looks.length > 0 && looks.every((each) => each !== undefined)) return looks;
     } else {
       const look = await lookAt(redis);
       if (look !== undefined) return [look];
@@ -170,7 +170,7 @@ async function lookAt(master: Redis): Promise<MasterLook | undefined> {
 }
 
 /** A node of a cluster answers scripts without keys also while it takes no keys: cut off, or back for a moment only. */
-async function assertServes(node: Redis): Promise<undefined> {
+async function assertServes(node: Redis): Promise<void> {
   const info = String(await node.cluster('INFO'));
   if (!info.includes('cluster_state:ok')) throw new Error('its cluster is down');
 }
