@@ -1,8 +1,8 @@
 // Makes a fresh clone ready to run, with nothing but Node and npm: installs what the lockfile names (once per
-// lockfile) and compiles what has changed. Plain JavaScript without dependencies, because it runs before both.
+// lockfile) and compiles the sources (once per state of them). Plain JavaScript without dependencies, because it runs before both.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 export const root = path.resolve(import.meta.dirname, '..');
@@ -34,12 +34,15 @@ function checkNode() {
   }
 }
 
+/** Whether `stamp` says that what lies beside it was made of just this. */
+const isStamped = (stamp, wanted) => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
+
 function ensureInstalled() {
   const wanted = createHash('sha256')
     .update(readFileSync(path.join(root, 'package-lock.json')))
     .digest('hex');
   const stamp = path.join(root, 'node_modules', '.installed-lockfile');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  if (isStamped(stamp, wanted)) return;
   console.error('Installing dependencies (once) …');
   // Not `npm ci`: it refuses a lockfile that lacks the optional packages of another platform.
   run('npm', ['install', '--no-save', '--include=dev', '--include=optional', '--no-progress'], {
@@ -53,26 +56,32 @@ function isSource(folder, name) {
   return folder === root ? name === 'tsconfig.json' || name === 'package.json' : /\.(ts|json)$/.test(name);
 }
 
-/** The newest change of any source, in epoch milliseconds; a room's folder counts, since a removed file changes it. */
-function newestSource(folder) {
-  // The root changes whenever data or logs are laid beside the sources.
-  let newest = folder === root ? 0 : statSync(folder).mtimeMs;
+function* sources(folder = root) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (NOT_SOURCES.has(entry.name)) continue;
     const file = path.join(folder, entry.name);
-    if (entry.isDirectory()) newest = Math.max(newest, newestSource(file));
-    else if (isSource(folder, entry.name)) newest = Math.max(newest, statSync(file).mtimeMs);
+    if (entry.isDirectory()) {
+      if (!NOT_SOURCES.has(entry.name)) yield* sources(file);
+    } else if (isSource(folder, entry.name)) yield file;
   }
-  return newest;
+}
+
+/** Of names and contents: times do not tell when a file was put back, or changed while the compiler ran. */
+function hashSources() {
+  const hash = createHash('sha256');
+  for (const file of [...sources()].sort()) hash.update(`${file}\0`).update(readFileSync(file)).update('\0');
+  return hash.digest('hex');
 }
 
 function ensureBuilt() {
-  const stamp = path.join(root, 'dist', '.built');
-  if (existsSync(stamp) && statSync(stamp).mtimeMs >= newestSource(root)) return;
-  const startedAt = new Date();
+  const dist = path.join(root, 'dist');
+  const stamp = path.join(dist, '.built');
+  const wanted = hashSources();
+  if (isStamped(stamp, wanted)) return;
   console.error('Compiling …');
+  // What is there may come from sources that are no longer, or from a compiler that was interrupted.
+  rmSync(dist, { recursive: true, force: true });
   runTool('typescript/bin/tsc', ['-p', '.']);
-  writeFileSync(stamp, startedAt.toISOString());
+  writeFileSync(stamp, wanted);
 }
 
 export function setUp() {
