@@ -57,6 +57,7 @@ const [SITTERS, SITTERS_RATE] = [10_000, 2_000];
 
 const NOBODY_CACHED = { QUANREN_GATEWAY_CACHE_ENTRIES: '16' };
 const ALL_CACHED = { QUANREN_GATEWAY_CACHE_ENTRIES: String(10 * USERS) };
+const LIMITED = { ...ALL_CACHED, QUANREN_GATEWAY_WORKER_USERS_PER_SECOND: String(LIMIT) };
 
 const codeOf = (i: number): string => `campaign_audience_${String(i).padStart(4, '0')}`;
 
@@ -219,6 +220,20 @@ async function besideSitters(data: DataFolder): Promise<void> {
   });
 }
 
+const PARTS: Readonly<Record<string, (data: DataFolder) => Promise<void>>> = {
+  misses: (data) => offerTwice(data, 'Misses', NOBODY_CACHED, MIXED),
+  limit: (data) => offerTwice(data, `Hits, at most ${LIMIT} a second`, LIMITED, SHORT),
+  hits: crowdHits,
+  sitting: besideSitters,
+};
+
+const names = values.parts.split(',');
+const unknown = names.filter((name) => !Object.hasOwn(PARTS, name));
+if (unknown.length > 0) {
+  console.error(`There is no part '${unknown.join("', '")}'. There are: ${Object.keys(PARTS).join(', ')}.`);
+  process.exit(2);
+}
+
 needWrk();
 const data = new DataFolder();
 try {
@@ -226,14 +241,7 @@ try {
   await fill(data);
   data.startBeats();
   console.log(`${describeMachine()} before\n`);
-  const limited = { ...ALL_CACHED, QUANREN_GATEWAY_WORKER_USERS_PER_SECOND: String(LIMIT) };
-  const parts = {
-    misses: () => offerTwice(data, 'Misses', NOBODY_CACHED, MIXED),
-    limit: () => offerTwice(data, `Hits, at most ${LIMIT} a second`, limited, SHORT),
-    hits: () => crowdHits(data),
-    sitting: () => besideSitters(data),
-  };
-  for (const part of values.parts.split(',')) await parts[part as keyof typeof parts]();
+  for (const name of names) await PARTS[name]?.(data);
 } finally {
   await data.remove();
 }
