@@ -212,13 +212,12 @@ export class StreamFollower {
     return { asOfMs: this.#asOfMs, applied: [...this.#applied.values()] };
   }
 
-  /** They only go forward: what comes again was told. */
+  /** They only go forward: what comes again was told. Of each partition the last message of the batch stands for all. */
   #notePositions(messages: readonly Message[]): void {
-    for (const message of messages) {
-      const position = positionOf(message);
-      const last = this.#applied.get(position.partition);
-      if (last === undefined || last.offset < position.offset)
-        this.#applied.set(position.partition, position);
+    for (const message of messages.toReversed()) {
+      const last = this.#applied.get(message.partition);
+      if (last === undefined || last.offset < message.offset)
+        this.#applied.set(message.partition, positionOf(message));
     }
   }
 
