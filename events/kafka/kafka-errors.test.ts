@@ -33,6 +33,18 @@ describe('the errors of kafkajs', () => {
     assert.equal(toBusError('publishing', own), own);
   });
 
+  it('say what to look at where TLS may be on at one side alone', () => {
+    const reset = Object.assign(
+      new Error('Client network socket disconnected before secure TLS connection was established'),
+      { code: 'ECONNRESET' },
+    );
+    const closed = Object.assign(new Error('Closed connection'), { name: 'KafkaJSConnectionClosedError' });
+    assert.match(toBusError('publishing', wrap(reset)).message, /\(ECONNRESET: .* speak TLS\?\)\.$/);
+    assert.match(toBusError('publishing', wrap(closed)).message, /\(KafkaJS\w+: .* want TLS\?\)\.$/);
+    const other = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    assert.match(toBusError('publishing', wrap(other)).message, /\(ECONNRESET\)\.$/);
+  });
+
   it('pass by themselves where something has just come or moved', () => {
     assert.equal(isSettling(wrap(protocolError('NOT_LEADER_FOR_PARTITION'))), true);
     assert.equal(isSettling(wrap(protocolError('MESSAGE_TOO_LARGE'))), false);

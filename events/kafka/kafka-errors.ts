@@ -2,15 +2,20 @@
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { reasonOf } from '../../errors/reason-of.js';
 
+/** The error and its causes, the outermost first. */
+function* chainOf(error: unknown): Generator<Error> {
+  // A chain of causes that bites its tail is no reason to hang.
+  for (let depth = 0, at = error; depth < 10 && at instanceof Error; depth += 1, at = at.cause) yield at;
+}
+
 /**
  * What the errors along a chain of causes are called: by Kafka's protocol (`NOT_CONTROLLER`), by the system
  * (`ECONNREFUSED`), or else by their class.
  */
 export function* errorTypes(error: unknown): Generator<string> {
-  // A chain of causes that bites its tail is no reason to hang.
-  for (let depth = 0, at = error; depth < 10 && at instanceof Error; depth += 1, at = at.cause) {
-    const { type, code } = at as { type?: unknown; code?: unknown };
-    yield typeof type === 'string' ? type : typeof code === 'string' ? code : at.name;
+  for (const each of chainOf(error)) {
+    const { type, code } = each as { type?: unknown; code?: unknown };
+    yield typeof type === 'string' ? type : typeof code === 'string' ? code : each.name;
   }
 }
 
@@ -39,8 +44,16 @@ export function toBusError(what: string, error: unknown): QuanrenError {
   }
   const [reason] = types.slice(-1);
   const told = reason === undefined || reason === 'Error' ? reasonOf(error) : reason;
-  return new QuanrenError('unavailable', `Kafka: ${what} failed (${told}).`, { cause: error });
+  const said = [...chainOf(error)].map(({ message }) => message).join();
+  const [, hint = ''] = HINTS.find(([pattern]) => pattern.test(said)) ?? [];
+  return new QuanrenError('unavailable', `Kafka: ${what} failed (${told}${hint}).`, { cause: error });
 }
+
+/** By what Node.js (`tls`) and kafkajs (`network/connection.js`) say: where TLS is on at one side alone, no code tells. */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/before secure TLS connection was established/, ': does this port of the broker speak TLS?'],
+  [/Closed connection/, ': the broker closed the connection; does this port want TLS?'],
+];
 
 const REFUSALS: ReadonlySet<string> = new Set([
   'TOPIC_AUTHORIZATION_FAILED',
