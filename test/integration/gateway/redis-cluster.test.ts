@@ -1,18 +1,13 @@
 /** The shared cache over a Redis Cluster: its contract, a master that goes away, and one whose replica takes over. */
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openRedisSharedCache } from '../../../gateway/cache/redis/redis-shared-cache.js';
-import {
-  describeSharedCacheContract,
-  type SharedCachePlace,
-} from '../../../gateway/cache/shared-cache.contract.js';
+import { describeSharedCacheContract } from '../../../gateway/cache/shared-cache.contract.js';
 import type { SharedCache } from '../../../gateway/cache/shared-cache.js';
 import { SharedLevel } from '../../../gateway/read/shared-level.js';
 import { SharedCacheGate } from '../../../gateway/stream/shared-cache-gate.js';
-import { serves, trustAll } from '../../support/redis.js';
+import { createRedisPlace, serves, trustAll } from '../../support/redis.js';
 import { adminOf, type RedisCluster, startRedisCluster } from '../../support/redis-cluster.js';
 import { until } from '../../support/until.js';
 
@@ -39,39 +34,14 @@ const servesAllKeys = (cache: SharedCache) =>
   until('there are leases of all masters', async () => (await leaseMany(cache)) !== undefined, 60_000);
 
 /** Three masters without replicas: what one of them holds is away with it. */
-async function createClusterPlace(): Promise<SharedCachePlace & { readonly cluster: RedisCluster }> {
+async function createClusterPlace() {
   const cluster = await startRedisCluster();
-  const opened: SharedCache[] = [];
-  const allServe = () => Promise.all(opened.map(servesAllKeys));
-  return {
-    cluster,
-    open: async (ttlMs) => {
-      const cache = openCache(cluster, TIMEOUT_MS, ttlMs);
-      opened.push(cache);
-      await servesAllKeys(cache);
-      return cache;
-    },
-    pass: (ms) => sleep(ms),
-    replaceServer: async (entries) => {
-      for (const { engine } of cluster.masters) {
-        await engine.process('redis').kill();
-        if (entries === 'lost') rmSync(path.join(engine.folder, 'data', 'appendonly.aof'));
-        await engine.start();
-      }
-      await allServe();
-    },
-    takeAway: async () => {
-      for (const { engine } of cluster.masters) await engine.process('redis').pause();
-    },
-    bringBack: async () => {
-      for (const { engine } of cluster.masters) await engine.process('redis').resume();
-      await allServe();
-    },
-    remove: async () => {
-      for (const cache of opened) await cache.close();
-      await cluster.remove();
-    },
-  };
+  const place = createRedisPlace({
+    servers: cluster.masters,
+    open: (ttlMs) => openCache(cluster, TIMEOUT_MS, ttlMs),
+    whenServing: servesAllKeys,
+  });
+  return { ...place, cluster };
 }
 
 describeSharedCacheContract('RedisSharedCache over a cluster of three masters', createClusterPlace);

@@ -1,18 +1,13 @@
 /** The shared cache over a real Redis: its contract, and what befalls a Redis. */
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { openRedisSharedCache } from '../../../gateway/cache/redis/redis-shared-cache.js';
-import {
-  describeSharedCacheContract,
-  type SharedCachePlace,
-} from '../../../gateway/cache/shared-cache.contract.js';
+import { describeSharedCacheContract } from '../../../gateway/cache/shared-cache.contract.js';
 import type { SharedCache, Trust } from '../../../gateway/cache/shared-cache.js';
 import type { TestEngine } from '../../support/engines.js';
-import { locate, serves, startRedis, trustAll, urlOf } from '../../support/redis.js';
+import { createRedisPlace, locate, serves, startRedis, trustAll, urlOf } from '../../support/redis.js';
 import { until } from '../../support/until.js';
 
 /** On an idle machine a call takes a millisecond; this one may be busy. */
@@ -47,39 +42,14 @@ async function codesOf(cache: SharedCache, trust: Trust, uid: string): Promise<r
   return outcome?.kind === 'value' ? outcome.codes : (outcome?.kind ?? 'nothing');
 }
 
-async function createRedisPlace(): Promise<SharedCachePlace> {
-  // The log of changes is written at once: a server that replaces another remembers all of it.
+describeSharedCacheContract('RedisSharedCache over one server', async () => {
   const redis = await startRedis({ appendfsync: 'always' });
-  const opened: SharedCache[] = [];
-  const allServe = () => Promise.all(opened.map(serves));
-  const server = () => redis.engine.process('redis');
-  return {
-    open: async (ttlMs) => {
-      const cache = openCache(urlOf(redis), { ttlMs });
-      opened.push(cache);
-      await serves(cache);
-      return cache;
-    },
-    pass: (ms) => sleep(ms),
-    replaceServer: async (entries) => {
-      await server().kill();
-      if (entries === 'lost') rmSync(path.join(redis.engine.folder, 'data', 'appendonly.aof'));
-      await redis.engine.start();
-      await allServe();
-    },
-    takeAway: () => server().pause(),
-    bringBack: async () => {
-      await server().resume();
-      await allServe();
-    },
-    remove: async () => {
-      for (const cache of opened) await cache.close();
-      await redis.remove();
-    },
-  };
-}
-
-describeSharedCacheContract('RedisSharedCache over one server', createRedisPlace);
+  return createRedisPlace({
+    servers: [redis],
+    open: (ttlMs) => openCache(urlOf(redis), { ttlMs }),
+    whenServing: serves,
+  });
+});
 
 describe('a real Redis', () => {
   let redis: TestEngine;
