@@ -9,6 +9,8 @@ import path from 'node:path';
 
 /** More than a test writes: HDFS counts a whole block for each file that is open. */
 const ROOM = 'size=16g';
+/** Each takes some milliseconds, in which who writes a lot may be ahead of us. */
+const FILL_ATTEMPTS = 20;
 
 const mounted = new Set<SmallDisk>();
 process.once('exit', () => {
@@ -40,8 +42,16 @@ export class SmallDisk {
 
   /** From now on nobody can write more than there is. */
   fill(): void {
-    const { blocks, bfree, bsize } = statfsSync(this.#folder);
-    this.#remount(`size=${Math.max(1, blocks - bfree) * bsize}`);
+    for (let attempt = 1; ; attempt += 1) {
+      const { blocks, bfree, bsize } = statfsSync(this.#folder);
+      try {
+        this.#remount(`size=${Math.max(1, blocks - bfree) * bsize}`);
+        return;
+      } catch (error) {
+        // More was written since we looked than would fit: that is refused.
+        if (attempt === FILL_ATTEMPTS) throw error;
+      }
+    }
   }
 
   free(): void {
@@ -55,6 +65,6 @@ export class SmallDisk {
   }
 
   #remount(size: string): void {
-    execFileSync('mount', ['-o', `remount,${size}`, this.#folder]);
+    execFileSync('mount', ['-o', `remount,${size}`, this.#folder], { stdio: 'pipe' });
   }
 }
