@@ -4,12 +4,13 @@
  */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { pino } from 'pino';
 import { checkTlsFiles } from '../auth/tls-files.js';
 import { formatAddress } from '../config/addresses.js';
+import { createLogger, logCrashes } from '../config/logger.js';
 import { stopOnRequest, tellParent } from '../config/parent.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
+import { ErrorLog } from '../errors/error-log.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import { readKafkaSettings } from '../events/kafka/kafka-connection.js';
 import { openEventBus } from '../events/open-event-bus.js';
@@ -18,7 +19,9 @@ import { locateRedis } from './cache/redis/redis-location.js';
 import { describeBackEnds } from './describe-back-ends.js';
 import { type Gateway, startGateway } from './start-gateway.js';
 
-const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: true }));
+const log = createLogger('gateway');
+logCrashes(log);
+const errors = new ErrorLog({ log, stopwatch: () => performance.now() });
 
 function prepareSnapshots(
   folder: string,
@@ -41,7 +44,7 @@ async function run(): Promise<void> {
     folder: path.join(dataFolder, 'bus'),
     onDeadLetter: (topic, reason) => {
       deadLetters.set(topic, (deadLetters.get(topic) ?? 0) + 1);
-      log.error({ topic, reason }, 'A message breaks its schema and was put aside');
+      errors.note(`A message of ${topic}`, new QuanrenError('bad_request', `It was put aside: ${reason}.`));
     },
   });
   const tls = checkTlsFiles({ certFile: settings['tls.certFile'], keyFile: settings['tls.keyFile'] });
@@ -59,6 +62,7 @@ async function run(): Promise<void> {
     bus,
     deadLetters,
     log,
+    errors,
     host: settings['gateway.host'],
     port: settings['gateway.port'],
     metricsPort: settings['gateway.metricsPort'],

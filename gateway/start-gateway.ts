@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { checkExposure } from '../auth/exposure.js';
+import type { ErrorLog } from '../errors/error-log.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 import type { EventBus } from '../events/event-bus.js';
 import type { Trust } from './cache/shared-cache.js';
@@ -34,6 +35,8 @@ export interface GatewayOptions extends Omit<WorkerOptions, 'clock'> {
   readonly isUnsafeExposureAllowed: boolean;
   readonly version: string;
   readonly log: Logger;
+  /** For what may fail again and again. */
+  readonly errors: ErrorLog;
   /** Hears what the person who starts it should know. */
   readonly onWarning: (text: string) => void;
   /** Hears what goes wrong of that which the gateway lives by, and what is well again: a line each. */
@@ -86,7 +89,7 @@ async function claimPort(host: string, port: number): Promise<number> {
 
 /** Throws `set_up`. Resolves when every worker listens; /match says 503 until the catalog is loaded. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { bus, log, onWarning } = options;
+  const { bus, log, errors, onWarning } = options;
   const authenticator = createAuthenticator(toAuthOptions(options.auth));
   const exposure = checkExposure({
     host: options.host,
@@ -118,7 +121,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onStep: (step) => pool.tell(step),
     // What the bus says is told with the state of the stream; anything else is a defect.
     onError: (error) => {
-      if (!(error instanceof QuanrenError)) log.error({ err: error }, 'The stream of changes: a defect');
+      if (!(error instanceof QuanrenError)) errors.note('The stream of changes', error);
     },
   });
   const pool = new WorkerPool({
@@ -183,7 +186,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   try {
     metrics = await startMetricsServer(registry, options.metricsPort, (error) =>
-      log.error({ err: error }, 'The metrics could not be written'),
+      errors.note('Writing the metrics', error),
     );
     await shared?.connected();
     looking = setInterval(look, LOOK_EVERY_MS);

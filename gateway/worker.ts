@@ -5,10 +5,10 @@
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
-import { QuanrenError } from '../errors/quanren-error.js';
-import { sentenceOf } from '../errors/reason-of.js';
+import { createLogger, logCrashes } from '../config/logger.js';
+import { ErrorLog } from '../errors/error-log.js';
+import { tellError } from '../errors/tell-error.js';
 import { ConcurrencyLimit } from '../stores/concurrency-limit.js';
 import type { ImmediateMembershipSource } from '../stores/membership-store.js';
 import { openStores, type Stores } from '../stores/open-stores.js';
@@ -50,7 +50,9 @@ const PROBE_REST_MS = 1_000;
 /** After the listener is closed, requests that were already on their way still get their answer. */
 const LINGER_MS = 100;
 
-const log = pino({ name: 'gateway-worker' }, pino.destination({ dest: 2, sync: true }));
+const log = createLogger('gateway-worker');
+logCrashes(log);
+const errors = new ErrorLog({ log, stopwatch: () => performance.now() });
 
 function send(message: FromWorker): void {
   // The callback takes the error of a main process that has just gone; `disconnect` then ends this one.
@@ -135,6 +137,7 @@ class Worker {
       deadlineMs: options.storeDeadlineMs,
       now: this.#now,
     };
+    const noteDefect = (error: unknown) => errors.note('A request', error);
     const counters = {
       onBatch: (size: number, tookMs: number) => {
         stats.observe('batchSize', size);
@@ -178,10 +181,11 @@ class Worker {
         }),
         rateLimit: options.usersPerSecond === 0 ? undefined : new RateLimit(options.usersPerSecond),
         stats,
+        onDefect: noteDefect,
         unreadyReason: () => this.#unreadyReason(),
         now: this.#now,
       }),
-      onHandlerError: (error) => log.error({ err: error }, 'A request could not be handled'),
+      onHandlerError: noteDefect,
     });
     this.#loopDelay.enable();
     setInterval(() => this.#beat(), BEAT_EVERY_MS);
@@ -212,7 +216,7 @@ class Worker {
         await this.#stores.memberships.get(PROBE_UID, { deadlineMs: this.#options.storeDeadlineMs });
         this.#storeTrouble = undefined;
       } catch (error) {
-        this.#storeTrouble = sentenceOf(error);
+        this.#storeTrouble = tellError(error);
       }
       this.#hasAskedStore = true;
       this.#beat();
@@ -225,7 +229,7 @@ class Worker {
     try {
       await this.#keeper?.save();
     } catch (error) {
-      log.error({ err: error }, 'What the worker knows could not be saved');
+      errors.note('Saving what the worker knows', error);
     }
   }
 
@@ -287,7 +291,7 @@ async function start(message: StartMessage): Promise<void> {
     worker = new Worker(message);
     await worker.start();
   } catch (error) {
-    const message = error instanceof QuanrenError ? error.message : String(error);
+    const message = tellError(error);
     log.error({ err: error }, 'The worker cannot start');
     process.send?.({ kind: 'failed', message } satisfies FromWorker, undefined, {}, () => process.exit(1));
   }

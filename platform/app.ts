@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Ajv } from 'ajv';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
+import type { Logger } from 'pino';
 import type { Authenticator } from '../auth/authenticator.js';
 import { addAuditRoutes } from './api/audit/audit-routes.js';
 import { addCrowdRoutes } from './api/crowds/crowd-routes.js';
@@ -20,6 +21,7 @@ import { authenticateRequests } from './http/authentication.js';
 import { refuseForeignPages } from './http/foreign-pages.js';
 import { parseBody, stringifyReply } from './http/json.js';
 import { handleProblems, watchMethods } from './http/problems.js';
+import { REQUEST_SERIALIZERS } from './http/request-log.js';
 import type { PlatformServices } from './services.js';
 
 /** A rule with a list of 100,000 values fits. */
@@ -37,7 +39,7 @@ export interface PlatformAppOptions {
   readonly authenticator: Authenticator;
   /** PEM files; null: plain HTTP. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
-  readonly logger: FastifyBaseLogger;
+  readonly logger: Logger;
   readonly version: string;
   /** Absolute: where exports go, and stay where authentication is on. */
   readonly exportRoot: string;
@@ -45,8 +47,9 @@ export interface PlatformAppOptions {
 
 /** The app, ready to listen or to be asked by `inject`; `close` lets requests in flight finish. */
 export async function buildPlatformApp(options: PlatformAppOptions): Promise<App> {
+  const logger: FastifyBaseLogger = options.logger.child({}, { serializers: REQUEST_SERIALIZERS });
   const app: App = Fastify({
-    loggerInstance: options.logger,
+    loggerInstance: logger,
     ...(options.tls === null
       ? {}
       : { https: { cert: readFileSync(options.tls.certFile), key: readFileSync(options.tls.keyFile) } }),

@@ -3,10 +3,10 @@
  * `{ready}` or `{failed}` to the process that started it; SIGTERM stops it.
  */
 import path from 'node:path';
-import { pino } from 'pino';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { checkExposure } from '../auth/exposure.js';
 import { checkTlsFiles } from '../auth/tls-files.js';
+import { createLogger, logCrashes } from '../config/logger.js';
 import { stopOnRequest, tellParent } from '../config/parent.js';
 import { loadSettings } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
@@ -16,7 +16,8 @@ import { locateStores } from '../stores/store-location.js';
 import { type Platform, startPlatform } from './platform.js';
 import { readPostgresSettings } from './postgres-settings.js';
 
-const log = pino({ name: 'platform' }, pino.destination({ dest: 2, sync: true }));
+const log = createLogger('platform');
+logCrashes(log);
 const DEMO_FILE = path.resolve(import.meta.dirname, '..', '..', 'data', 'cdnow_master.txt');
 
 function warn(text: string): void {

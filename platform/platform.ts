@@ -3,12 +3,13 @@
  * It alone writes the warehouse of its data folder and the embedded store.
  */
 import path from 'node:path';
-import type { FastifyBaseLogger } from 'fastify';
+import type { Logger } from 'pino';
 import type { Authenticator } from '../auth/authenticator.js';
 import { openCatalog } from '../catalog/catalog.js';
 import type { CatalogConnections } from '../catalog/embedded-postgres.js';
 import { prepareSchema } from '../catalog/migrate.js';
 import { startOutboxRelay } from '../catalog/outbox-relay.js';
+import { ErrorLog } from '../errors/error-log.js';
 import { startHeartbeat } from '../events/heartbeat.js';
 import type { KafkaConnection } from '../events/kafka/kafka-connection.js';
 import { openEventBus } from '../events/open-event-bus.js';
@@ -19,7 +20,6 @@ import type { StoreLocation } from '../stores/store-location.js';
 import { startLoadRunner } from './api/loads/load-runner.js';
 import { buildPlatformApp } from './app.js';
 import { loadDemo } from './demo/load-demo.js';
-import { ErrorLog } from './error-log.js';
 import { CrowdRuns } from './runs/crowd-runs.js';
 import { startScheduler } from './schedule/scheduler.js';
 import { Warehouse } from './warehouse/warehouse.js';
@@ -46,7 +46,7 @@ export interface PlatformOptions {
   readonly demoFile: string | null;
   readonly warehouseMemoryBytes: number;
   readonly warehouseThreads: number;
-  readonly logger: FastifyBaseLogger;
+  readonly logger: Logger;
   readonly version: string;
   readonly onProgress: (text: string) => void;
 }

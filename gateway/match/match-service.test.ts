@@ -59,7 +59,7 @@ function askForTags(world: {
     const reply = (head: ReplyHead, body: ReplyBody): void =>
       resolve({ head, json: JSON.parse(Buffer.from(body).toString()), reading: limit.inFlight });
     const exchange = { reply, defer: () => ({ isOver: false, reply }) } as unknown as Exchange;
-    service.tags('uid=u1', new Responder(stats, 'tags', exchange));
+    service.tags('uid=u1', new Responder({ stats, onDefect: assert.ifError }, 'tags', exchange));
   });
 }
 

@@ -49,14 +49,20 @@ export function createFailure(error: unknown, headers: Readonly<Record<string, s
   return { head, body: JSON.stringify(problem), outcome };
 }
 
+export interface ResponderOptions {
+  readonly stats: WorkerStats;
+  /** Hears of each error that is not ours: the reply says of it only that the log has more. */
+  readonly onDefect: (error: unknown) => void;
+}
+
 export class Responder {
-  readonly #stats: WorkerStats;
+  readonly #options: ResponderOptions;
   readonly #endpoint: Endpoint;
   readonly #startMs = performance.now();
   #target: Exchange | Deferred;
 
-  constructor(stats: WorkerStats, endpoint: Endpoint, target: Exchange | Deferred) {
-    this.#stats = stats;
+  constructor(options: ResponderOptions, endpoint: Endpoint, target: Exchange | Deferred) {
+    this.#options = options;
     this.#endpoint = endpoint;
     this.#target = target;
   }
@@ -68,8 +74,8 @@ export class Responder {
 
   reply(head: ReplyHead, body: ReplyBody, outcome: Outcome): void {
     this.#target.reply(head, body);
-    this.#stats.countRequest(this.#endpoint, outcome);
-    this.#stats.observeDuration(this.#endpoint, (performance.now() - this.#startMs) / 1_000);
+    this.#options.stats.countRequest(this.#endpoint, outcome);
+    this.#options.stats.observeDuration(this.#endpoint, (performance.now() - this.#startMs) / 1_000);
   }
 
   ok(body: ReplyBody, isStale: boolean): void {
@@ -78,6 +84,7 @@ export class Responder {
 
   /** `headers`: beside those of the error's own reply. */
   fail(error: unknown, headers: Readonly<Record<string, string>> = {}): void {
+    if (!(error instanceof QuanrenError)) this.#options.onDefect(error);
     this.refuse(createFailure(error, headers));
   }
 

@@ -4,7 +4,6 @@ import type { AuthResult } from '../../auth/principal.js';
 import { refusalFor } from '../../auth/refusal.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { Endpoint } from '../metrics/definitions.js';
-import type { WorkerStats } from '../metrics/worker-stats.js';
 import { BEHIND } from '../read/membership-reader.js';
 import { createHead, type Exchange, type Handler, type TransportOptions } from '../transport/transport.js';
 import { MAX_BATCH_BYTES, parseBatchRequest } from './batch-request.js';
@@ -12,14 +11,13 @@ import type { FastPath } from './fast-path.js';
 import type { MatchService } from './match-service.js';
 import { OPENAPI } from './openapi.js';
 import type { RateLimit } from './rate-limit.js';
-import { createFailure, JSON_HEADERS, OK_HEAD, Responder } from './responder.js';
+import { createFailure, JSON_HEADERS, OK_HEAD, Responder, type ResponderOptions } from './responder.js';
 
-export interface RoutesOptions {
+export interface RoutesOptions extends ResponderOptions {
   readonly service: MatchService;
   readonly fastPath: FastPath;
   readonly authenticator: Authenticator;
   readonly rateLimit?: RateLimit | undefined;
-  readonly stats: WorkerStats;
   /** Why the gateway should get no traffic now; undefined when it should. */
   readonly unreadyReason: () => string | undefined;
   /** Epoch milliseconds. */
@@ -65,7 +63,7 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
   const withQuery =
     (endpoint: Endpoint, serve: (query: string, responder: Responder) => void): Handler =>
     (exchange) => {
-      const responder = new Responder(stats, endpoint, exchange);
+      const responder = new Responder(options, endpoint, exchange);
       const { query } = exchange;
       authorize(exchange.header('authorization'), responder, () => serve(query, responder));
     };
@@ -85,18 +83,18 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
     const isTimed = (++answers & (TIMED_ANSWERS - 1)) === 0;
     const startMs = isTimed ? performance.now() : 0;
     if (!mayAnswer(1)) {
-      new Responder(stats, 'match', exchange).refuse(OVER_RATE_FAILURE);
+      new Responder(options, 'match', exchange).refuse(OVER_RATE_FAILURE);
       return;
     }
     const answer = fastPath.answer(exchange.query, now());
     if (answer === undefined) {
       const { missed } = fastPath;
       if (missed === undefined) matchAdmitted(exchange);
-      else service.matchMissed(missed, new Responder(stats, 'match', exchange));
+      else service.matchMissed(missed, new Responder(options, 'match', exchange));
       return;
     }
     if (answer === 'behind') {
-      new Responder(stats, 'match', exchange).refuse(BEHIND_FAILURE);
+      new Responder(options, 'match', exchange).refuse(BEHIND_FAILURE);
       return;
     }
     exchange.reply(OK_HEAD, answer);
@@ -116,7 +114,7 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
     const isJson = /^application\/json\b/i.test(exchange.header('content-type'));
     const authorization = exchange.header('authorization');
     exchange.readBody(MAX_BATCH_BYTES, (deferred, body) => {
-      const responder = new Responder(stats, 'match_batch', deferred);
+      const responder = new Responder(options, 'match_batch', deferred);
       authorize(authorization, responder, () => {
         try {
           if (body === 'too_large')
@@ -136,7 +134,7 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
   const open =
     (serve: (responder: Responder) => void): Handler =>
     (exchange) =>
-      serve(new Responder(stats, 'other', exchange));
+      serve(new Responder(options, 'other', exchange));
 
   const routes: Readonly<Record<string, Route>> = {
     '/match': { get: match },
@@ -166,13 +164,17 @@ export function createRoutes(options: RoutesOptions): Pick<TransportOptions, 'ge
     get: Object.fromEntries(
       Object.entries(routes).flatMap(([path, { get }]) => (get === undefined ? [] : [[path, get]])),
     ),
-    other: (exchange) => serveOther(exchange, routes, stats),
+    other: (exchange) => serveOther(exchange, routes, options),
   };
 }
 
 /** What is no GET of a known path: HEAD, OPTIONS, POST, the wrong method, the unknown path. */
-function serveOther(exchange: Exchange, routes: Readonly<Record<string, Route>>, stats: WorkerStats): void {
-  const responder = new Responder(stats, 'other', exchange);
+function serveOther(
+  exchange: Exchange,
+  routes: Readonly<Record<string, Route>>,
+  options: ResponderOptions,
+): void {
+  const responder = new Responder(options, 'other', exchange);
   const { method, path } = exchange;
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (route === undefined) {

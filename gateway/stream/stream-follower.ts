@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QuanrenError } from '../../errors/quanren-error.js';
-import { sentenceOf } from '../../errors/reason-of.js';
+import { tellError } from '../../errors/tell-error.js';
 import type { EventBus, Message, Subscription } from '../../events/event-bus.js';
 import type { CrowdRuleMessage, MembershipMessage } from '../../events/messages.js';
 import { TOPICS } from '../../events/topics.js';
@@ -172,7 +172,7 @@ export class StreamFollower {
   }
 
   #noteFailure(error: unknown): void {
-    this.#lastFailure = { sentence: sentenceOf(error), atMs: this.#options.now() };
+    this.#lastFailure = { sentence: tellError(error), atMs: this.#options.now() };
     this.#options.onError(error);
   }
 

@@ -1,5 +1,6 @@
 /** The match service and its fast path in one process, over a cache of their own: for tests that compare their answers. */
 
+import assert from 'node:assert/strict';
 import { CrowdSets } from '../../gateway/cache/crowd-sets.js';
 import { Generations } from '../../gateway/cache/generations.js';
 import { MembershipCache } from '../../gateway/cache/membership-cache.js';
@@ -107,7 +108,7 @@ export function createMatchWorld({
         resolve(now);
       };
       const exchange = { reply, defer: () => ({ isOver: false, reply }) } as unknown as Exchange;
-      serve(new Responder(stats, endpoint, exchange));
+      serve(new Responder({ stats, onDefect: assert.ifError }, endpoint, exchange));
     });
     return { now, later };
   };

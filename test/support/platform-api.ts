@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { type Authenticator, createAuthenticator } from '../../auth/authenticator.js';
 import { type LoadRunner, startLoadRunner } from '../../platform/api/loads/load-runner.js';
 import { buildPlatformApp } from '../../platform/app.js';
@@ -41,6 +41,7 @@ export interface PlatformApi {
 export async function openPlatformApi(
   server: TestPostgres,
   authenticator: Authenticator = createAuthenticator({}),
+  logger: Logger = pino({ level: 'silent' }),
 ): Promise<PlatformApi> {
   const folder = mkdtempSync(path.join(tmpdir(), 'quanren-platform-'));
   const connection = await createCatalogDatabase(server);
@@ -57,7 +58,7 @@ export async function openPlatformApi(
     loads,
     tls: null,
     authenticator,
-    logger: pino({ level: 'silent' }),
+    logger,
     version: '0.0.0',
     exportRoot: path.join(folder, 'exports'),
   });

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { pino } from 'pino';
 import { findFreePort } from '../../../cli/ports.js';
+import { ErrorLog } from '../../../errors/error-log.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { EventBus } from '../../../events/event-bus.js';
 import { locateRedis } from '../../../gateway/cache/redis/redis-location.js';
@@ -30,6 +31,8 @@ const deadBus: EventBus = {
   close: () => Promise.resolve(),
 };
 
+const log = pino({ level: 'silent' });
+
 async function start(bus: EventBus, stores: WorkerOptions['stores'], redis?: WorkerOptions['redis']) {
   const folder = path.join(data.folder, 'gateway');
   mkdirSync(folder, { recursive: true });
@@ -39,7 +42,8 @@ async function start(bus: EventBus, stores: WorkerOptions['stores'], redis?: Wor
     redis,
     snapshots: { folder, everyMs: 3_600_000 },
     deadLetters: new Map(),
-    log: pino({ level: 'silent' }),
+    log,
+    errors: new ErrorLog({ log, stopwatch: () => performance.now() }),
     host: '127.0.0.1',
     port: await findFreePort(),
     metricsPort: await findFreePort(),
