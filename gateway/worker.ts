@@ -3,7 +3,6 @@
  * stream of changes; when that is gone, the worker ends. (Why processes and not threads: docs/adr/0006.)
  */
 import path from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { createLogger, logCrashes } from '../config/logger.js';
@@ -15,7 +14,7 @@ import { openStores, type Stores } from '../stores/open-stores.js';
 import { CrowdSets } from './cache/crowd-sets.js';
 import { Generations } from './cache/generations.js';
 import { MembershipCache, youngMs } from './cache/membership-cache.js';
-import { openRedisSharedCache } from './cache/redis/redis-shared-cache.js';
+import { openRedisSharedCache, type RedisCache } from './cache/redis/redis-shared-cache.js';
 import { createSnapshotFile } from './cache/snapshot.js';
 import { SnapshotKeeper } from './cache/snapshot-keeper.js';
 import { CrowdCatalog } from './match/crowd-catalog.js';
@@ -24,6 +23,7 @@ import { MatchService } from './match/match-service.js';
 import { RateLimit } from './match/rate-limit.js';
 import { createRoutes } from './match/routes.js';
 import { StreamClock } from './match/stream-clock.js';
+import { LoopLag } from './metrics/loop-lag.js';
 import { WorkerStats } from './metrics/worker-stats.js';
 import { ImmediateReader } from './read/immediate-reader.js';
 import { LoadShedder } from './read/load-shedder.js';
@@ -72,6 +72,7 @@ class Worker {
   readonly #now: () => number;
   readonly #cache: MembershipCache;
   readonly #stores: Stores;
+  readonly #redis: RedisCache | undefined;
   readonly #shared: SharedLevel | undefined;
   #reader: MembershipReader | undefined;
   #keeper: SnapshotKeeper | undefined;
@@ -80,7 +81,7 @@ class Worker {
   #hasAskedStore = false;
   #storeTrouble: string | undefined;
   #sharedCacheTrouble: string | undefined;
-  readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  readonly #loopLag = new LoopLag(60_000 / BEAT_EVERY_MS);
   #server: ListeningTransport | undefined;
   #isDraining = false;
 
@@ -91,7 +92,8 @@ class Worker {
     this.#stores = openStores(options.stores, {
       onRetry: (cause, rows) => this.#stats.countRetries(cause, rows),
     });
-    this.#shared = options.redis === undefined ? undefined : this.#openShared(options.redis);
+    this.#redis = options.redis === undefined ? undefined : this.#openRedis(options.redis);
+    this.#shared = this.#redis === undefined ? undefined : this.#createSharedLevel(this.#redis);
     this.#cache = new MembershipCache({
       entries: options.cacheEntries,
       maxSetBytes: MAX_SET_BYTES,
@@ -187,7 +189,6 @@ class Worker {
       }),
       onHandlerError: noteDefect,
     });
-    this.#loopDelay.enable();
     setInterval(() => this.#beat(), BEAT_EVERY_MS);
     send({ kind: 'listening', transport: transport.name, warning, held: this.#held });
     void this.#reachStore();
@@ -233,8 +234,8 @@ class Worker {
     }
   }
 
-  #openShared({ location, timeoutMs }: NonNullable<WorkerOptions['redis']>): SharedLevel {
-    const cache = openRedisSharedCache({
+  #openRedis({ location, timeoutMs }: NonNullable<WorkerOptions['redis']>): RedisCache {
+    return openRedisSharedCache({
       location,
       ttlMs: youngMs(this.#options.cacheTtlMs),
       commandTimeoutMs: timeoutMs,
@@ -242,6 +243,9 @@ class Worker {
         this.#sharedCacheTrouble = reason;
       },
     });
+  }
+
+  #createSharedLevel(cache: RedisCache): SharedLevel {
     const stats = this.#stats;
     return new SharedLevel(cache, {
       onSharedRead: (asked, known, tookMs) => {
@@ -267,8 +271,8 @@ class Worker {
     stats.set('entries', this.#cache.size);
     stats.set('setBytes', this.#sets.sizeBytes);
     stats.set('evictions', this.#cache.evictions);
-    stats.set('loopLag', this.#loopDelay.max / 1e9);
-    this.#loopDelay.reset();
+    stats.set('sharedAway', Number(this.#redis?.isAway ?? false));
+    stats.set('loopLag', this.#loopLag.read());
     const view = {
       storeServers: this.#stores.servers(),
       storeTrouble: this.#storeTrouble,

@@ -43,8 +43,10 @@ interface Named {
 interface CounterMetric extends Named {
   readonly type: 'counter';
   readonly labels: Labels;
+  /** Labelled with the worker's place, which a worker that replaces another takes over; else the sum over all. */
+  readonly isPerWorker: boolean;
 }
-/** One value per worker, labelled with it. */
+/** One value per worker, labelled with its place. */
 interface GaugeMetric extends Named {
   readonly type: 'gauge';
 }
@@ -58,7 +60,11 @@ export type WorkerMetric = CounterMetric | GaugeMetric | HistogramMetric;
 const PREFIX = 'quanren_gateway_';
 
 function counter(name: string, help: string, labels: Labels = {}): CounterMetric {
-  return { type: 'counter', name: PREFIX + name, help, labels };
+  return { type: 'counter', name: PREFIX + name, help, labels, isPerWorker: false };
+}
+
+function workerCounter(name: string, help: string): CounterMetric {
+  return { type: 'counter', name: PREFIX + name, help, labels: {}, isPerWorker: true };
 }
 
 function gauge(name: string, help: string): GaugeMetric {
@@ -103,70 +109,105 @@ export const WORKER_METRICS = {
   storeRetries: counter('store_retries_total', 'Rows asked for again of HBase, by what had befallen them', {
     cause: RETRY_CAUSES,
   }),
-  cpu: counter('worker_cpu_seconds_total', 'CPU time of the workers, user and system'),
+  cpu: workerCounter('worker_cpu_seconds_total', 'CPU time of the worker, user and system'),
   inFlight: gauge('requests_in_flight', 'Requests whose reply is still to come'),
   limit: gauge('store_concurrency_limit', 'Users that may be read from the store at once'),
   reading: gauge('store_reads_in_flight', 'Users being read from the store'),
   entries: gauge('cache_entries', 'Users in the cache, out-of-date ones included'),
   setBytes: gauge('cache_set_bytes', 'Memory of the distinct sets of crowds in the cache'),
-  loopLag: gauge('event_loop_lag_seconds', 'Longest delay of the event loop since the last report'),
+  sharedAway: gauge(
+    'shared_cache_away',
+    '1 while the worker does without Redis, which is away or slow (its breaker is open), else 0',
+  ),
+  loopLag: gauge('event_loop_lag_seconds', 'Longest delay of the event loop within the last minute'),
 } as const satisfies Record<string, WorkerMetric>;
 
 export type WorkerMetricName = keyof typeof WORKER_METRICS;
 
+interface MainMetric extends Named {
+  readonly type: 'counter' | 'gauge';
+  readonly labels: readonly string[];
+}
+
 /** What the main process itself knows. */
 export const MAIN_METRICS = {
-  build: { name: 'quanren_gateway_build_info', help: 'Always 1; the labels tell what runs', type: 'gauge' },
-  workers: { name: 'quanren_gateway_workers', help: 'Workers that serve', type: 'gauge' },
+  build: {
+    name: 'quanren_gateway_build_info',
+    help: 'Always 1; the labels tell what runs',
+    type: 'gauge',
+    labels: ['version', 'node', 'transport'],
+  },
+  workers: { name: 'quanren_gateway_workers', help: 'Workers that serve', type: 'gauge', labels: [] },
   restarts: {
     name: 'quanren_gateway_worker_restarts_total',
     help: 'Workers replaced, by what had happened to the old one',
     type: 'counter',
+    labels: ['reason'],
   },
   staleness: {
     name: 'quanren_gateway_stream_staleness_seconds',
     help: 'Age of the last proof that the stream of changes is followed',
     type: 'gauge',
+    labels: [],
   },
   lag: {
     name: 'quanren_gateway_stream_lag_messages',
     help: 'Messages of the stream that are published and not yet applied',
     type: 'gauge',
+    labels: [],
+  },
+  lagSeconds: {
+    name: 'quanren_gateway_stream_lag_seconds',
+    help: 'How long the oldest of these may have waited; 0 where there is none',
+    type: 'gauge',
+    labels: [],
   },
   streamMessages: {
     name: 'quanren_gateway_stream_messages_total',
     help: 'Messages of the stream that were applied, by type',
     type: 'counter',
+    labels: ['type'],
   },
   deadLetters: {
     name: 'quanren_gateway_stream_dead_letters_total',
     help: 'Messages of the stream put aside because they break their schema, by topic',
     type: 'counter',
+    labels: ['topic'],
   },
   sharedCache: {
     name: 'quanren_gateway_shared_cache_state',
     help: '1 for the state it is in, else 0; no series where there is no shared cache',
     type: 'gauge',
+    labels: ['state'],
   },
-  crowds: { name: 'quanren_gateway_catalog_crowds', help: 'Crowds known, by status', type: 'gauge' },
+  crowds: {
+    name: 'quanren_gateway_catalog_crowds',
+    help: 'Crowds known, by status',
+    type: 'gauge',
+    labels: ['status'],
+  },
   storeServerRows: {
     name: 'quanren_gateway_store_server_rows_in_flight',
     help: 'Rows asked of a region server of HBase whose answer is still to come',
     type: 'gauge',
+    labels: ['worker', 'server'],
   },
   storeServerLimit: {
     name: 'quanren_gateway_store_server_row_limit',
     help: 'How many these may be',
     type: 'gauge',
+    labels: ['worker', 'server'],
   },
   storeServerWaiting: {
     name: 'quanren_gateway_store_server_rows_waiting',
     help: 'Rows that wait to be asked of it',
     type: 'gauge',
+    labels: ['worker', 'server'],
   },
   storeServerAway: {
     name: 'quanren_gateway_store_server_away',
     help: '1 while it cannot be reached and is not asked (its breaker is open), else 0',
     type: 'gauge',
+    labels: ['worker', 'server'],
   },
-} as const;
+} as const satisfies Record<string, MainMetric>;

@@ -3,13 +3,13 @@ import { type MetricObject, Registry } from 'prom-client';
 import type { StoreServer } from '../../stores/store-server.js';
 import { GATE_STATES, type GateState } from '../stream/shared-cache-gate.js';
 import { MAIN_METRICS, WORKER_METRICS, type WorkerMetric, type WorkerMetricName } from './definitions.js';
-import { eachSeries, STATS_SIZE } from './worker-stats.js';
+import { eachSeries } from './worker-stats.js';
 
 export interface MetricsSource {
   /** The last numbers of each worker that serves, by its place. */
   readonly workers: ReadonlyMap<number, Float64Array>;
-  /** The sum over workers that are gone, so that counters never fall. */
-  readonly departed: Float64Array;
+  /** By place, the sum over the workers that are gone, so that counters never fall. */
+  readonly departed: ReadonlyMap<number, Float64Array>;
   readonly restarts: ReadonlyMap<string, number>;
   readonly streamMessages: ReadonlyMap<string, number>;
   readonly deadLetters: ReadonlyMap<string, number>;
@@ -30,23 +30,32 @@ interface Value {
   readonly metricName?: string;
 }
 
-/** Adds the numbers of a worker that is gone. */
-export function addStats(total: Float64Array, stats: Float64Array): void {
-  for (let i = 0; i < STATS_SIZE; i++) total[i] = (total[i] ?? 0) + (stats[i] ?? 0);
+/** Adds the numbers of the worker that was in this place to those of its predecessors. */
+export function addDeparted(departed: Map<number, Float64Array>, place: number, stats: Float64Array): void {
+  const before = departed.get(place);
+  departed.set(
+    place,
+    stats.map((value, i) => value + (before?.[i] ?? 0)),
+  );
 }
 
 function workerValues(name: WorkerMetricName, source: MetricsSource): Value[] {
   const metric: WorkerMetric = WORKER_METRICS[name];
-  const sumAt = (at: number): number => {
-    let sum = source.departed[at] ?? 0;
-    for (const stats of source.workers.values()) sum += stats[at] ?? 0;
-    return sum;
-  };
+  const { workers, departed } = source;
+  const places = [...new Set([...departed.keys(), ...workers.keys()])];
+  const ofPlace = (place: number, at: number): number =>
+    (departed.get(place)?.[at] ?? 0) + (workers.get(place)?.[at] ?? 0);
+  const sumAt = (at: number): number => places.reduce((sum, place) => sum + ofPlace(place, at), 0);
   const series = eachSeries(name);
+  if (metric.type === 'counter' && metric.isPerWorker) {
+    return series.flatMap(({ at }) =>
+      places.map((worker) => ({ labels: { worker }, value: ofPlace(worker, at) })),
+    );
+  }
   if (metric.type === 'counter') return series.map(({ labels, at }) => ({ labels, value: sumAt(at) }));
   if (metric.type === 'gauge') {
     return series.flatMap(({ at }) =>
-      [...source.workers].map(([worker, stats]) => ({ labels: { worker }, value: stats[at] ?? 0 })),
+      [...workers].map(([worker, stats]) => ({ labels: { worker }, value: stats[at] ?? 0 })),
     );
   }
   return series.flatMap(({ labels, at }): Value[] => {
@@ -91,6 +100,11 @@ function mainValues(name: keyof typeof MAIN_METRICS, source: MetricsSource): Val
       return [{ labels: {}, value: source.stalenessSeconds }];
     case 'lag':
       return source.lagMessages === undefined ? [] : [{ labels: {}, value: source.lagMessages }];
+    case 'lagSeconds':
+      // What is not applied yet was published after the last proof.
+      return source.lagMessages === undefined
+        ? []
+        : [{ labels: {}, value: source.lagMessages === 0 ? 0 : source.stalenessSeconds }];
     case 'streamMessages':
       return byLabel('type', source.streamMessages);
     case 'deadLetters':

@@ -9,7 +9,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QuanrenError } from '../../errors/quanren-error.js';
-import { addStats } from '../metrics/exposition.js';
+import { addDeparted } from '../metrics/exposition.js';
 import { STATS_SIZE } from '../metrics/worker-stats.js';
 import { heldByAll, type StreamPositions } from '../stream/stream-positions.js';
 import {
@@ -74,7 +74,8 @@ interface Place {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #places = new Map<number, Place>();
-  readonly departed = new Float64Array(STATS_SIZE);
+  /** By place, the numbers of the workers that were there before. */
+  readonly departed = new Map<number, Float64Array>();
   readonly restarts = new Map<DeathReason, number>();
   transportName = '';
   /** By place, the messages of before that its worker held when it first began. */
@@ -184,7 +185,7 @@ export class WorkerPool {
       child.on('exit', (code, signal) => {
         const detail = failure ?? (signal === null ? `exit code ${code}` : `ended by ${signal}`);
         const reason = place.killedFor ?? (signal === null ? 'exit' : 'signal');
-        addStats(this.departed, place.stats);
+        addDeparted(this.departed, number, place.stats);
         place.stats = new Float64Array(STATS_SIZE);
         const wasServing = place.isServing;
         place.isServing = false;

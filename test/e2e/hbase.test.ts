@@ -92,6 +92,13 @@ describe('over HBase', { timeout: 420_000 }, () => {
     return series.filter(([, value]) => value === '1').length;
   }
 
+  /** Of rows, whatever had befallen them. */
+  async function retries(): Promise<number> {
+    const text = await quanren.metrics();
+    const series = [...text.matchAll(/^quanren_gateway_store_retries_total\{cause=".+"\} (\d+)$/gm)];
+    return series.reduce((sum, [, value]) => sum + Number(value), 0);
+  }
+
   /** Who is cached is answered as ever; who is not gets a 503 at once, and never a false. */
   async function assertDegraded(): Promise<void> {
     assert.ok((await askMany(`uid=${MEMBER}&crowdCode=${CROWD}`)).every((each) => each.status === 'fresh'));
@@ -156,6 +163,7 @@ describe('over HBase', { timeout: 420_000 }, () => {
     await assertDegraded();
     await hbase.engine.start();
     await comesBack();
+    assert.ok((await retries()) > 0, 'rows were asked for again, and none was counted');
     assert.equal((await members()).length, MEMBERS);
     await becomes('00001', false);
   });
