@@ -43,13 +43,13 @@ const scenes =
         if (WANTED === undefined) return isShort === true;
         return WANTED === 'all' || name.includes(WANTED);
       });
-const hasSmallDisk = scenes.some(({ needsDisk }) => needsDisk) && SmallDisk.isPossible();
+const hasSmallDisks = scenes.some(({ needsDisk }) => needsDisk) && SmallDisk.isPossible();
 
 describe(`faults, seed ${SEED}`, { timeout: 3 * 3_600_000 }, () => {
   let rig: Rig;
   const rows: Row[] = [];
   before(async () => {
-    rig = await Rig.start({ ...CAPACITY, perSecond: PER_SECOND, seed: SEED, hasSmallDisk });
+    rig = await Rig.start({ ...CAPACITY, perSecond: PER_SECOND, seed: SEED, hasSmallDisks });
   });
   after(async () => {
     await rig?.stop();
@@ -59,7 +59,7 @@ describe(`faults, seed ${SEED}`, { timeout: 3 * 3_600_000 }, () => {
   });
 
   for (const scene of scenes) {
-    const skip = scene.needsDisk === true && !hasSmallDisk && 'a disk cannot be mounted here';
+    const skip = scene.needsDisk === true && !hasSmallDisks && 'a disk cannot be mounted here';
     it(scene.name, { skip }, async (t) => {
       await sleep(CALM_BEFORE_MS);
       const { observations } = rig.load;

@@ -12,6 +12,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { findFreePort } from '../../cli/ports.js';
+import { formatAddress } from '../../config/addresses.js';
 import type { EventBus } from '../../events/event-bus.js';
 import { openEventBus } from '../../events/open-event-bus.js';
 import { openStores, type Stores } from '../../stores/open-stores.js';
@@ -42,6 +43,14 @@ const WARM_UP_MS = 10_000;
 const CHANGING_USERS = 100;
 const CLOCK_STEP = 'clock-step';
 const SERVES_WITHIN_MS = 120_000;
+/** What docs/operations.md advises for an HDFS that may become full: HBase waits for room, and goes on reading meanwhile. */
+const WAITS_FOR_ROOM = {
+  'hbase.regionserver.logroll.retries': '1000000',
+  'hbase.regionserver.logroll.wait.timeout.ms': '3600000',
+  'hbase.regionserver.wal.sync.timeout': '3600000',
+  'hbase.regionserver.async.wal.max.exclude.datanode.count': '0',
+  'hbase.ipc.server.callqueue.read.ratio': '0.5',
+};
 const TOLD_WITHIN_MS = 10_000;
 /** Fresh connections that must agree: with two workers, one that was not told is missed once in 2^12. */
 const AGREEING_ANSWERS = 12;
@@ -54,13 +63,15 @@ export interface RigOptions {
   /** Requests a second, of all gateways together. */
   readonly perSecond: number;
   readonly seed: number;
-  /** Whether Kafka keeps its data on a disk that can be filled. */
-  readonly hasSmallDisk: boolean;
+  /** Whether the data of HBase and of Kafka are on disks that can be filled. */
+  readonly hasSmallDisks: boolean;
 }
 
 export const ENGINES = ['hbase', 'kafka', 'redis', 'postgres'] as const;
 export type EngineName = (typeof ENGINES)[number];
 export type ProxiedName = Exclude<EngineName, 'postgres'>;
+const DISKS = ['hbase', 'kafka'] as const;
+export type DiskName = (typeof DISKS)[number];
 
 type Engines = Readonly<Record<EngineName, TestEngine>>;
 
@@ -74,7 +85,7 @@ interface Parts {
   readonly folder: string;
   readonly engines: Engines;
   readonly proxies: Readonly<Record<ProxiedName, readonly FaultProxy[]>>;
-  readonly kafkaDisk: SmallDisk | undefined;
+  readonly disks: ReadonlyMap<DiskName, SmallDisk>;
   readonly stores: Stores;
   readonly bus: EventBus;
   readonly writer: Writer;
@@ -103,15 +114,22 @@ export class Rig {
       kafka: [await proxyOf('kafka')],
       redis: [await proxyOf('redis')],
     };
-    const kafkaFolder = path.join(folder, 'kafka');
-    const kafkaDisk = options.hasSmallDisk ? SmallDisk.mount(kafkaFolder) : undefined;
+    const [hbaseFolder, kafkaFolder] = [path.join(folder, 'hbase'), path.join(folder, 'kafka')];
+    const disks = new Map<DiskName, SmallDisk>();
+    // Of HBase, what the DataNode keeps: what the NameNode knows is on another disk, as anywhere.
+    const diskFolders = { hbase: path.join(hbaseFolder, 'data', 'datanode'), kafka: kafkaFolder };
+    for (const name of options.hasSmallDisks ? DISKS : []) {
+      const disk = SmallDisk.mount(diskFolders[name]);
+      if (disk !== undefined) disks.set(name, disk);
+    }
     const pick = (names: readonly string[]) =>
       Object.fromEntries(names.map((name) => [name, ports[name] ?? 0]));
     const [hbase, kafka, redis, postgres] = await Promise.all([
       startTestEngine('hbase', {
+        folder: hbaseFolder,
         regionServers: REGION_SERVERS.length,
         ports: pick(REGION_SERVERS),
-        settings: { 'hbase.unsafe.regionserver.hostname': PROXY_HOST },
+        settings: { 'hbase.unsafe.regionserver.hostname': PROXY_HOST, ...WAITS_FOR_ROOM },
       }),
       startTestEngine('kafka', {
         folder: path.join(kafkaFolder, 'engine'),
@@ -121,8 +139,8 @@ export class Rig {
       startTestEngine('redis', { ports: pick(['redis']) }),
       startTestEngine('postgres'),
     ]);
-    const nodes = REGION_SERVERS.map((name) => ({ host: PROXY_HOST, port: ports[name] ?? 0 }));
-    const stores = openStores({ kind: 'hbase', nodes, user: 'quanren', tls: undefined });
+    const hbaseNodes = REGION_SERVERS.map((name) => ({ host: PROXY_HOST, port: ports[name] ?? 0 }));
+    const stores = openStores({ kind: 'hbase', nodes: hbaseNodes, user: 'quanren', tls: undefined });
     await stores.prepare();
     const broker = `${PROXY_HOST}:${ports.kafka}`;
     const kafkaConnection = { brokers: [broker], tls: null, sasl: null, prefix: '' };
@@ -142,7 +160,7 @@ export class Rig {
       QUANREN_GATEWAY_WORKER_HEAP_MIB: '128',
       QUANREN_GATEWAY_CACHE_TTL_MS: String(CACHE_TTL_MS),
       QUANREN_GATEWAY_STALE_AFTER_MS: String(STALE_AFTER_MS),
-      QUANREN_HBASE_NODES: nodes.map(({ host, port }) => `${host}:${port}`).join(),
+      QUANREN_HBASE_NODES: hbaseNodes.map(formatAddress).join(),
       QUANREN_KAFKA_BROKERS: broker,
       QUANREN_REDIS_URL: `redis://${PROXY_HOST}:${ports.redis}`,
     };
@@ -163,7 +181,7 @@ export class Rig {
     const engines = { hbase, kafka, redis, postgres };
     const yardstick = await Yardstick.start();
     const rig = new Rig({
-      ...{ folder, engines, proxies, kafkaDisk, stores, bus, writer, plane, places, load, yardstick },
+      ...{ folder, engines, proxies, disks, stores, bus, writer, plane, places, load, yardstick },
     });
     await rig.#begin();
     return rig;
@@ -210,10 +228,15 @@ export class Rig {
     return gateway;
   }
 
-  get kafkaDisk(): SmallDisk {
-    const { kafkaDisk } = this.#parts;
-    if (kafkaDisk === undefined) throw new RangeError('Kafka is on no disk of its own.');
-    return kafkaDisk;
+  disk(name: DiskName): SmallDisk {
+    const disk = this.#parts.disks.get(name);
+    if (disk === undefined) throw new RangeError(`${name} is on no disk of its own.`);
+    return disk;
+  }
+
+  /** Epoch milliseconds when the store last acknowledged a change. */
+  get lastAcknowledgedMs(): number {
+    return this.#parts.writer.lastAcknowledgedMs;
   }
 
   turn(engine: ProxiedName, weather: Weather): void {
@@ -237,6 +260,12 @@ export class Rig {
         () => false,
       );
     await until('HBase serves', canRead, SERVES_WITHIN_MS, 100);
+  }
+
+  /** Resolves when the store has acknowledged another change. */
+  async storeTakesChanges(): Promise<void> {
+    const nowMs = Date.now();
+    await until('HBase takes changes', () => this.lastAcknowledgedMs > nowMs, SERVES_WITHIN_MS, 100);
   }
 
   async flushRedis(): Promise<void> {
@@ -292,7 +321,7 @@ export class Rig {
   }
 
   async stop(): Promise<void> {
-    const { load, writer, plane, stores, bus, engines, proxies, kafkaDisk, yardstick, folder } = this.#parts;
+    const { load, writer, plane, stores, bus, engines, proxies, disks, yardstick, folder } = this.#parts;
     await load.stop();
     await writer.stop();
     await yardstick.stop();
@@ -303,7 +332,7 @@ export class Rig {
     await Promise.all(Object.values(engines).map((engine) => engine.remove()));
     const all = Object.values(proxies).flat();
     await Promise.all(all.map((proxy) => proxy.stop()));
-    kafkaDisk?.unmount();
+    for (const disk of disks.values()) disk.unmount();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -28,6 +28,7 @@ export class Writer {
   /** What was last written, and its change time: strictly increasing, since leaving wins a tie. */
   readonly #written = new Map<string, { readonly isMember: boolean; readonly changeTimeMs: number }>();
   #unpublished = 0;
+  #lastAcknowledgedMs = 0;
   #isOver = false;
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -38,6 +39,11 @@ export class Writer {
   /** Whether the bus has all that the store may have: no heartbeat may overtake a change. */
   get hasPublishedAll(): boolean {
     return this.#unpublished === 0;
+  }
+
+  /** Epoch milliseconds when the store last did so. */
+  get lastAcknowledgedMs(): number {
+    return this.#lastAcknowledgedMs;
   }
 
   start(): void {
@@ -62,7 +68,8 @@ export class Writer {
     this.#unpublished += 1;
     try {
       await store.apply([change], nowMs);
-      acknowledge(Date.now());
+      this.#lastAcknowledgedMs = Date.now();
+      acknowledge(this.#lastAcknowledgedMs);
     } catch {
       // It may have been done.
     }
