@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import type { EventBus, StartPosition } from '../../../events/event-bus.js';
+import { startHeartbeat } from '../../../events/heartbeat.js';
+import { crowdRule } from '../../support/crowd-rule.js';
 import { startTestEngine, type TestEngine } from '../../support/engines.js';
 import { createKafkaPlace, type KafkaPlace } from '../../support/kafka.js';
 import { FLOW_TOPIC, keepPublishing, Seen } from '../../support/kafka-flow.js';
 import { until } from '../../support/until.js';
+import { DataFolder, GatewayProcess } from '../gateway/gateway-process.js';
 
 const BROKERS = 3;
 /** Anybody, and the holder of a role. */
@@ -14,6 +17,13 @@ const PUBLISHERS = ['a', 'b'] as const;
 const WITHIN_MS = 30_000;
 /** The session of the broker (4 s), a vote, and the waits of the clients; of a shared group, its own session too. */
 const BACK_WITHIN_MS = 20_000;
+
+/** Whether it was acknowledged. */
+const published = (publishing: Promise<void>): Promise<boolean> =>
+  publishing.then(
+    () => true,
+    () => false,
+  );
 
 describe('the bus over three brokers', () => {
   let kafka: TestEngine;
@@ -123,5 +133,51 @@ describe('the bus over three brokers', () => {
       for (const [i, each] of seen.entries()) each.check(publishers[i]?.acknowledged ?? []);
     }
     t.diagnostic(`${published().join(' and ')} calls of 8 changes were acknowledged`);
+  });
+
+  it('a gateway over three brokers answers for everyone as he is, also who changed while one of them was away', async (t) => {
+    await kafka.engine.start();
+    const { brokers, prefix } = place.connection;
+    const topic = `${prefix}${FLOW_TOPIC}`;
+    await until('all replicas are there', () => areInSync(topic), WITHIN_MS);
+    const data = new DataFolder();
+    const bus = await open();
+    const stopBeats = startHeartbeat(bus, { everyMs: 200, onError: () => undefined });
+    const environment = { QUANREN_KAFKA_BROKERS: brokers.join(), QUANREN_KAFKA_PREFIX: prefix };
+    let gateway: GatewayProcess | undefined;
+    try {
+      await bus.publish('crowd-rules', [crowdRule('vip')]);
+      gateway = await (await GatewayProcess.start(data, environment)).ready();
+      const { url } = gateway;
+      const uids = Array.from({ length: 40 }, (_, i) => `changing-${i}`);
+      const change = async (uid: string, kind: 'enter' | 'leave') => {
+        const changed = { uid, crowdCode: 'vip', kind, changeTimeMs: Date.now() };
+        await data.memberships.apply([changed], Date.now());
+        const value = { type: 'membership-changed', ...changed };
+        await bus.publish(FLOW_TOPIC, [{ key: uid, value }]);
+      };
+      /** So often that each of two workers answers for each user. */
+      const allAnswer = async (userCrowds: readonly string[]) => {
+        for (const uid of [...uids, ...uids, ...uids, ...uids]) {
+          const response = await fetch(`${url}/match?uid=${uid}`, { headers: { connection: 'close' } });
+          const answer = (await response.json()) as { status?: string };
+          if (JSON.stringify(answer) !== JSON.stringify({ uid, userCrowds, status: 'fresh' })) return false;
+        }
+        return true;
+      };
+      for (const uid of uids) await change(uid, 'enter');
+      await until('all are members, and cached', () => allAnswer(['vip']), WITHIN_MS);
+      const [victim, killedMs] = [await leaderOf(topic), performance.now()];
+      await kafka.engine.process(victim).kill();
+      for (const uid of uids)
+        await until('the bus takes it', () => published(change(uid, 'leave')), BACK_WITHIN_MS);
+      await until('nobody is, for any worker', () => allAnswer([]), BACK_WITHIN_MS);
+      const tookMs = Math.round(performance.now() - killedMs);
+      t.diagnostic(`${victim} is killed: all who have changed since are answered anew after ${tookMs} ms`);
+    } finally {
+      await gateway?.stop();
+      await stopBeats();
+      await data.remove();
+    }
   });
 });
