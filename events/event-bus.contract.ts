@@ -456,6 +456,10 @@ export function describeEventBusContract(name: string, createPlace: () => Promis
         },
       );
       assert.match(first?.reason ?? '', /status/);
+      assert.deepEqual(
+        letters.seen.map(({ key }) => key),
+        ['crowd-rules/0/1', 'crowd-rules/0/2'],
+      );
       assert.equal(second?.value, 'not JSON {');
       assert.match(second?.reason ?? '', /JSON/);
     });

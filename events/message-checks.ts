@@ -28,9 +28,9 @@ const SCHEMAS: Readonly<Record<BaseTopicName, ValidateFunction>> = {
 };
 const DEAD_LETTER = ajv.compile(deadLetter);
 
-/** Why the topic's schema refuses a value; null where it accepts it. A compacted topic takes null, a tombstone. */
+/** Why the topic's schema refuses a value; null where it accepts it. Where keys are kept for ever null is taken, a tombstone. */
 export function findViolation(topic: TopicName, value: unknown): string | null {
-  if (value === null && topicSpec(topic).retention === 'compact') return null;
+  if (value === null && topicSpec(topic).keptMs === undefined) return null;
   const validate = isBaseTopic(topic) ? SCHEMAS[topic] : DEAD_LETTER;
   if (validate(value)) return null;
   return ajv.errorsText(validate.errors, { dataVar: 'value' });

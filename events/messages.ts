@@ -62,7 +62,7 @@ export interface ActivityTriggerMessage {
   readonly triggeredAtMs: number;
 }
 
-/** Topics `….dlq`: a stored message that broke its topic's schema, keyed as it was. */
+/** Topics `….dlq`: a stored message that broke its topic's schema, keyed by its topic, partition and offset. */
 export interface DeadLetterMessage {
   readonly topic: string;
   readonly partition: number;

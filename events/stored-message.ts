@@ -17,7 +17,7 @@ export interface StoredMessage extends Omit<Message, 'value'> {
 export interface DeadLetter {
   /** The topic of the message that broke its schema. */
   readonly topic: BaseTopicName;
-  /** For `<topic>.dlq`. Not checked as other messages are: a foreign key is no reason to lose the letter. */
+  /** For `<topic>.dlq`; its key names the message: `crowd-rules/0/17`. */
   readonly message: EncodedMessage;
   readonly reason: string;
 }
@@ -47,5 +47,6 @@ export function sortMessage(stored: StoredMessage): Sorted {
     value: value === null || !isShort ? null : value.toString('utf8'),
     reason: isShort ? reason : `${reason} (the value has ${value?.length} bytes and is left out)`,
   };
-  return { deadLetter: { topic, message: { key, value: Buffer.from(JSON.stringify(letter)) }, reason } };
+  const message = { key: `${topic}/${partition}/${offset}`, value: Buffer.from(JSON.stringify(letter)) };
+  return { deadLetter: { topic, message, reason } };
 }

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type BusPlace, describeEventBusContract } from '../event-bus.contract.js';
 import type { EventBus, Message } from '../event-bus.js';
 import type { TagChangeMessage } from '../messages.js';
-import { TOPICS } from '../topics.js';
+import { TOPICS, type TopicName } from '../topics.js';
 import { openEmbeddedEventBus } from './embedded-event-bus.js';
 import { Log } from './log.js';
 
@@ -51,7 +51,7 @@ describe('the embedded bus', () => {
     await bus.publish('tag-changes', [change('first'), change('second')]);
     nowMs += 1;
     await bus.publish('tag-changes', [change('third')]);
-    nowMs += TOPICS['tag-changes'].retention;
+    nowMs += TOPICS['tag-changes'].keptMs;
     await bus.publish('tag-changes', [change('fourth')]);
 
     const subscription = await consume('g', 0);
@@ -60,7 +60,7 @@ describe('the embedded bus', () => {
     assert.deepEqual(values(), ['third', 'fourth']);
     assert.equal(await subscription.lag(), 0);
 
-    nowMs += TOPICS['tag-changes'].retention + 1;
+    nowMs += TOPICS['tag-changes'].keptMs + 1;
     await bus.publish('tag-changes', [change('fifth')]);
     await subscription.caughtUp();
     assert.deepEqual(values(), ['third', 'fourth', 'fifth']);
@@ -136,6 +136,36 @@ describe('the embedded bus', () => {
       await delay(10);
     }
     assert.deepEqual(seen, ['a']);
+    await bus.close();
+    await place.remove();
+  });
+
+  it('a message that several consumers meet, at several starts, is one dead letter for as long as it is met', async () => {
+    let nowMs = Date.now();
+    const place = await createPlace();
+    const bus = openEmbeddedEventBus(place.folder, { now: () => nowMs });
+    const consume = async (topic: TopicName, group: string): Promise<Message[]> => {
+      const seen: Message[] = [];
+      const subscription = await bus.subscribe({
+        topics: [topic],
+        group,
+        start: { from: 'earliest' },
+        onBatch: async (messages) => void seen.push(...messages),
+        onError: assert.ifError,
+      });
+      await subscription.caughtUp();
+      await subscription.close();
+      return seen;
+    };
+    await place.appendRaw('crowd-rules', 0, 'a', '[');
+    await place.appendRaw('crowd-rules', 0, 'b', '[');
+    for (const group of ['one', 'two', 'one']) await consume('crowd-rules', group);
+    const keys = async (group: string) => (await consume('crowd-rules.dlq', group)).map(({ key }) => key);
+    assert.deepEqual(await keys('g1'), ['crowd-rules/0/0', 'crowd-rules/0/1']);
+    await bus.publish('crowd-rules', [{ key: 'b', value: null }]);
+    nowMs += 15 * 24 * 3_600_000;
+    await consume('crowd-rules', 'three');
+    assert.deepEqual(await keys('g2'), ['crowd-rules/0/0']);
     await bus.close();
     await place.remove();
   });

@@ -126,18 +126,18 @@ export class Log {
   append(topic: TopicName, partition: number, messages: readonly EncodedMessage[], nowMs: number): void {
     const head = this.#heads.get([topic, partition]);
     const timestampMs = Math.max(nowMs, head?.lastTimestampMs ?? 0);
-    const { retention } = topicSpec(topic);
+    const { isCompacted, keptMs } = topicSpec(topic);
     let offset = head?.nextOffset ?? 0;
     for (const message of messages) {
       leaveToTransaction(this.#log.put([topic, partition, offset], encodeRecord(timestampMs, message)));
-      if (retention === 'compact') this.#replaceNewest(topic, partition, message.key, offset);
+      if (isCompacted) this.#replaceNewest(topic, partition, message.key, offset);
       offset += 1;
     }
     leaveToTransaction(
       this.#heads.put([topic, partition], { nextOffset: offset, lastTimestampMs: timestampMs }),
     );
-    if (retention !== 'compact') {
-      this.#trim(topic, partition, timestampMs - retention, TRIMMED_PER_APPEND + messages.length);
+    if (keptMs !== undefined) {
+      this.#trim(topic, partition, timestampMs - keptMs, TRIMMED_PER_APPEND + messages.length);
     }
   }
 
@@ -148,12 +148,17 @@ export class Log {
   }
 
   #trim(topic: TopicName, partition: number, olderThanMs: number, atMost: number): void {
-    const expired: number[] = [];
+    const expired: LogRecord[] = [];
     for (const record of this.#records(topic, partition, 0, atMost)) {
       if (record.timestampMs >= olderThanMs) break;
-      expired.push(record.offset);
+      expired.push(record);
     }
-    for (const offset of expired) leaveToTransaction(this.#log.remove([topic, partition, offset]));
+    for (const { offset, key } of expired) {
+      leaveToTransaction(this.#log.remove([topic, partition, offset]));
+      if (this.#newest.get([topic, partition, key]) === offset) {
+        leaveToTransaction(this.#newest.remove([topic, partition, key]));
+      }
+    }
   }
 
   *#records(topic: TopicName, partition: number, from: number, limit: number): Generator<LogRecord> {

@@ -47,10 +47,13 @@ export class TopicKeeper {
   }
 
   #definitionOf(topic: TopicName): ITopicConfig {
-    const { partitions, retention } = topicSpec(topic);
+    const { partitions, isCompacted, keptMs } = topicSpec(topic);
     const entries = {
-      'cleanup.policy': retention === 'compact' ? 'compact' : 'delete',
-      'retention.ms': retention === 'compact' ? '-1' : String(retention),
+      'cleanup.policy': [
+        ...(isCompacted ? ['compact'] : []),
+        ...(keptMs === undefined ? [] : ['delete']),
+      ].join(),
+      'retention.ms': String(keptMs ?? -1),
       'max.message.bytes': String(MAX_MESSAGE_BYTES + RECORD_OVERHEAD_BYTES),
       // One clock for all publishers: a message's time is when the broker took it.
       'message.timestamp.type': 'LogAppendTime',
@@ -78,7 +81,7 @@ export class TopicKeeper {
         );
       }
     }
-    const compacted = topics.filter((topic) => topicSpec(topic).retention === 'compact').map(this.#nameOf);
+    const compacted = topics.filter((topic) => topicSpec(topic).keptMs === undefined).map(this.#nameOf);
     if (compacted.length === 0) return;
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
