@@ -96,7 +96,11 @@ export class OperationGroup {
     const cause = this.#lastFailure;
     const why = cause === undefined ? '' : ` (${sayWhy(cause)})`;
     this.fail(
-      new QuanrenError('unavailable', `HBase did not answer within ${this.#timeoutMs} ms${why}.`, { cause }),
+      new QuanrenError(
+        'unavailable',
+        `HBase did not answer within ${this.#timeoutMs} ms${why}. Ask again; how long a gateway waits is QUANREN_GATEWAY_STORE_DEADLINE_MS.`,
+        { cause },
+      ),
     );
   }
 

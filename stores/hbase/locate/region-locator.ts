@@ -88,7 +88,11 @@ export class RegionLocator {
     }
     const link = this.#links.to(server, 'ClientService');
     const { regions, count } = await readRegions(link, table, this.#timeoutMs);
-    if (count === 0) throw new QuanrenError('set_up', `There is no HBase table '${utf8Text(table)}'.`);
+    if (count === 0)
+      throw new QuanrenError(
+        'set_up',
+        `There is no HBase table '${utf8Text(table)}': the platform makes it when it starts with the same QUANREN_HBASE_NODES.`,
+      );
     this.#cache.replace(table, regions);
     return regions;
   }
