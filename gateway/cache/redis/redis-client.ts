@@ -131,7 +131,8 @@ export class RedisClient {
 
   #whatWentWrong(error: unknown): string {
     const message = error instanceof Error ? error.message : String(error);
-    return message === NOT_CONNECTED ? this.#complaint : message;
+    // Redis repeats a command that it does not know, and the keys of ours hold uids.
+    return message === NOT_CONNECTED ? this.#complaint : message.replace(/, with args .*$/s, '');
   }
 
   async #call<T>(ask: () => Promise<T>): Promise<T> {

@@ -1,5 +1,8 @@
 /** The shared cache over a real Redis: its contract, and what befalls a Redis. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -78,6 +81,24 @@ describe('a real Redis', () => {
     for (const each of opened) await each.close();
     await redis.remove();
     assert.ok(!said.some((each) => each.includes(PASSWORD)), 'a password was said');
+  });
+
+  it('of a Redis that lacks a command the reason is told, and no user', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'quanren-redis-'));
+    const include = path.join(folder, 'without-evalsha.conf');
+    writeFileSync(include, 'rename-command EVALSHA ""\n');
+    const lacking = await startRedis({ include });
+    const client = open(urlOf(lacking));
+    const uid = 'uid-00095';
+    try {
+      assert.deepEqual(await client.read([uid], await trustAll(client)), [{ kind: 'none' }]);
+      await until('it is told', () => said.some((each) => each.includes('unknown command')));
+      assert.ok(!said.some((each) => each.includes(uid)), said.join());
+    } finally {
+      await client.close();
+      await lacking.remove();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('keys carry the instance, and two instances do not meet', async () => {
