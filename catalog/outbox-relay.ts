@@ -10,6 +10,7 @@
  * was missed.
  */
 import pg from 'pg';
+import { backOffMs } from '../errors/back-off.js';
 import { sessionOptions } from './database.js';
 import type { PostgresConnection } from './embedded-postgres.js';
 
@@ -19,8 +20,7 @@ const STANDBY_MS = 1_000;
 const IDLE_MS = 5_000;
 const BUS_DEADLINE_MS = 30_000;
 const END_DEADLINE_MS = 1_000;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 3_000;
+const PAUSE = { firstMs: 100, longestMs: 3_000 };
 
 export interface OutboxMessage {
   readonly key: string;
@@ -59,16 +59,16 @@ export function startOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
 }
 
 async function keepRelaying(options: OutboxRelayOptions, bell: Bell, stop: AbortSignal): Promise<void> {
-  let pauseMs = FIRST_PAUSE_MS;
+  let failures = 0;
   while (!stop.aborted) {
     try {
       await relayOverOneConnection(options, bell, stop, () => {
-        pauseMs = FIRST_PAUSE_MS;
+        failures = 0;
       });
     } catch (error) {
       options.onError(error);
-      await bell.wait(pauseMs, stop);
-      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      failures += 1;
+      await bell.wait(backOffMs(PAUSE, failures), stop);
     }
   }
 }

@@ -13,10 +13,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { ParentMessage } from '../config/parent.js';
 import { openLog } from '../engines/server-log.js';
+import { backOffMs } from '../errors/back-off.js';
 import { QuanrenError } from '../errors/quanren-error.js';
 
-const FIRST_DELAY_MS = 200;
-const LONGEST_DELAY_MS = 10_000;
+const RESTART = { firstMs: 200, longestMs: 10_000 };
 /** A child that lived this long starts over with the shortest delay. */
 const STEADY_AFTER_MS = 30_000;
 
@@ -41,7 +41,7 @@ export class SupervisedProcess {
   #child: ChildProcess | null = null;
   #stopping = false;
   #wasReady = false;
-  #delayMs = FIRST_DELAY_MS;
+  #deathsInARow = 0;
   #restartTimer: NodeJS.Timeout | null = null;
 
   constructor(options: SupervisedOptions) {
@@ -100,9 +100,8 @@ export class SupervisedProcess {
   }
 
   #restart(why: string, livedMs: number): void {
-    if (livedMs > STEADY_AFTER_MS) this.#delayMs = FIRST_DELAY_MS;
-    const delayMs = this.#delayMs;
-    this.#delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
+    this.#deathsInARow = livedMs > STEADY_AFTER_MS ? 1 : this.#deathsInARow + 1;
+    const delayMs = backOffMs(RESTART, this.#deathsInARow);
     this.#options.onDeath(why, delayMs);
     this.#restartTimer = setTimeout(() => {
       // A failed restart ends in another exit event, which plans the next one.

@@ -8,6 +8,7 @@
  * States of a topic: standing by → (claim) → held → (commit or renewal finds another owner) → standing by.
  */
 import { randomUUID } from 'node:crypto';
+import { backOffMs } from '../../errors/back-off.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { Message, SubscribeOptions, Subscription } from '../event-bus.js';
 import { type DeadLetter, sortMessage } from '../stored-message.js';
@@ -22,8 +23,7 @@ const RENEW_EVERY_MS = 1_000;
 const LOOK_EVERY_MS = 1_000;
 const DEFAULT_MAX_BATCH = 500;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 5_000;
+const RETRY = { firstMs: 100, longestMs: 5_000 };
 
 export interface ConsumerDependencies {
   readonly log: Log;
@@ -100,7 +100,7 @@ export class Consumer implements Subscription {
   }
 
   async #run(): Promise<void> {
-    let retryMs = FIRST_RETRY_MS;
+    let failures = 0;
     while (!this.#closing) {
       try {
         this.#dependencies.log.refresh();
@@ -108,11 +108,11 @@ export class Consumer implements Subscription {
         const worked = await this.#handleBatch();
         this.#resolveWaiters();
         if (!worked) await this.#signal.wait(LOOK_EVERY_MS);
-        retryMs = FIRST_RETRY_MS;
+        failures = 0;
       } catch (error) {
         this.#options.onError(error);
-        await this.#pause(retryMs);
-        retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
+        failures += 1;
+        await this.#pause(backOffMs(RETRY, failures));
       }
     }
   }
@@ -193,14 +193,14 @@ export class Consumer implements Subscription {
 
   /** Whether the batch was handled; it was not when the consumer closes, or lost a topic of it to another. */
   async #deliver(batch: Batch): Promise<boolean> {
-    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)) {
+    for (let failures = 1; ; failures += 1) {
       try {
         await this.#options.onBatch(batch.messages);
         return true;
       } catch (error) {
         this.#options.onError(error);
       }
-      await this.#pause(retryMs);
+      await this.#pause(backOffMs(RETRY, failures));
       if (this.#closing || [...batch.positions.keys()].some((topic) => !this.#held.has(topic))) return false;
     }
   }

@@ -9,6 +9,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Batch, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
+import { backOffMs } from '../../errors/back-off.js';
 import type { TopicName } from '../topics.js';
 import type { OpenKafka } from './kafka-client.js';
 import type { Positions } from './positions.js';
@@ -24,8 +25,7 @@ const REBALANCE_WITHIN_MS = 30_000;
 const SILENT_FOR_MS = 15_000;
 const LOOK_EVERY_MS = 1_000;
 const END_WITHIN_MS = 5_000;
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 5_000;
+const RETRY = { firstMs: 100, longestMs: 5_000 };
 
 export interface LapOptions {
   readonly open: OpenKafka;
@@ -183,7 +183,7 @@ class Lap {
     const messages = this.#withoutRepeated(topic, batch);
     for (let start = 0; ; start += maxBatch) {
       const slice = messages.slice(start, start + maxBatch);
-      for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)) {
+      for (let failures = 1; ; failures += 1) {
         if (this.#isOver || stop.aborted || !isRunning()) return;
         try {
           if (slice.length > 0) await handle(topic, batch.partition, slice);
@@ -191,7 +191,7 @@ class Lap {
         } catch (error) {
           onError(error);
         }
-        await delay(retryMs, undefined, { signal: stop }).catch(() => undefined);
+        await delay(backOffMs(RETRY, failures), undefined, { signal: stop }).catch(() => undefined);
         // It may be another's by now: kafkajs joins the group again.
         throwIfLost();
       }

@@ -10,6 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KafkaMessage } from 'kafkajs';
+import { backOffMs } from '../../errors/back-off.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { Message, SubscribeOptions, Subscription } from '../event-bus.js';
 import { type DeadLetter, sortMessage } from '../stored-message.js';
@@ -21,8 +22,9 @@ import { isSettling, toBusError } from './kafka-errors.js';
 import { Positions } from './positions.js';
 
 const DEFAULT_MAX_BATCH = 500;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 3_000;
+const PAUSE = { firstMs: 200, longestMs: 3_000 };
+/** So many failures in a row are no longer those of a start. */
+const SETTLED_AFTER = 4;
 /** How often one who waits looks: at our own positions, and at the group's, which are Kafka's to tell. */
 const LOOK_EVERY_MS = { own: 20, shared: 200 };
 
@@ -93,7 +95,7 @@ class KafkaSubscription implements Subscription {
   async #runLaps(): Promise<void> {
     const { open, nameOf, groupName } = this.#dependencies;
     const { topics, group, onError, maxBatch = DEFAULT_MAX_BATCH } = this.#options;
-    let pauseMs = FIRST_PAUSE_MS;
+    let failures = 0;
     while (!this.#stop.signal.aborted) {
       try {
         await runLap({
@@ -106,19 +108,18 @@ class KafkaSubscription implements Subscription {
           handle: (topic, partition, messages) => this.#handle(topic, partition, messages),
           onError,
           onJoin: () => {
-            pauseMs = FIRST_PAUSE_MS;
+            failures = 0;
           },
           stop: this.#stop.signal,
         });
       } catch (error) {
         // A group's first consumers, and those after a broker has started, find its coordinator not ready for a moment.
-        const isNews = !isSettling(error) || pauseMs === LONGEST_PAUSE_MS;
+        failures += 1;
+        const isNews = !isSettling(error) || failures > SETTLED_AFTER;
         if (isNews) onError(toBusError(`consuming ${topics.join(', ')}`, error));
-        // Many gateways lose the same broker at once; they need not come back in one step.
-        await delay(pauseMs * (0.5 + Math.random()), undefined, { signal: this.#stop.signal }).catch(
+        await delay(backOffMs(PAUSE, failures), undefined, { signal: this.#stop.signal }).catch(
           () => undefined,
         );
-        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       }
     }
   }

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backOffMs } from '../../errors/back-off.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { tellError } from '../../errors/tell-error.js';
 import type { EventBus, Message, Subscription } from '../../events/event-bus.js';
@@ -18,8 +19,7 @@ import { isHeld, positionOf, type StreamPosition, type StreamPositions } from '.
 
 const MAX_BATCH = 5_000;
 /** Between attempts to reach the bus, which go on for as long as the gateway lives. */
-const FIRST_RETRY_MS = 100;
-const LONGEST_RETRY_MS = 5_000;
+const RETRY = { firstMs: 100, longestMs: 5_000 };
 /** What goes on failing fails again within this. */
 const TROUBLE_LASTS_MS = 10_000;
 /** A stream that tells of so much at once had stopped, and goes on: what failed is over. */
@@ -160,14 +160,14 @@ export class StreamFollower {
 
   async #insist<T>(attempt: () => Promise<T>): Promise<T> {
     const { signal } = this.#closing;
-    for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)) {
+    for (let failures = 1; ; failures += 1) {
       try {
         return await attempt();
       } catch (error) {
         signal.throwIfAborted();
         this.#noteFailure(error);
       }
-      await sleep(retryMs, undefined, { signal });
+      await sleep(backOffMs(RETRY, failures), undefined, { signal });
     }
   }
 

@@ -8,6 +8,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backOffMs } from '../../errors/back-off.js';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import { addDeparted } from '../metrics/exposition.js';
 import { STATS_SIZE } from '../metrics/worker-stats.js';
@@ -25,8 +26,7 @@ const LISTEN_WITHIN_MS = 30_000;
 const WATCH_EVERY_MS = 250;
 /** Steps a worker has not taken yet: more, and it is too slow to be right. */
 const MAX_BACKLOG = 10_000;
-const FIRST_DELAY_MS = 50;
-const LONGEST_DELAY_MS = 5_000;
+const RESTART = { firstMs: 50, longestMs: 5_000 };
 /** A worker that lived this long starts over with the shortest delay. */
 const STEADY_AFTER_MS = 30_000;
 /** Deaths in a row, none of them after a steady life, until the whole gateway gives up and its parent decides. */
@@ -207,7 +207,7 @@ export class WorkerPool {
       this.#options.onGiveUp();
       return;
     }
-    const delayMs = Math.min(FIRST_DELAY_MS * 2 ** (this.#deathsInARow - 1), LONGEST_DELAY_MS);
+    const delayMs = backOffMs(RESTART, this.#deathsInARow);
     setTimeout(() => {
       // What fails again ends in another exit, which plans the next start.
       if (!this.#isStopping) this.#startAt(number).catch(() => undefined);

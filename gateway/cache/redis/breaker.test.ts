@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { Breaker, LONGEST_REST_MS, STEADY_MS } from './breaker.js';
+import { Breaker, REST, STEADY_MS } from './breaker.js';
 
 /** Under a clock of its own; `probe` answers as `isUp` says. */
 function createBreaker() {
@@ -46,7 +46,7 @@ test('one failure opens it; probes come ever rarer; each reason is told once', a
   assert.ok(world.probes > 8 && world.probes < 30, `${world.probes} probes`);
   assert.deepEqual(world.changes, [undefined, 'slow', 'down']);
   world.isUp = true;
-  await pass(LONGEST_REST_MS);
+  await pass(REST.longestMs);
   assert.equal(breaker.isOpen, false);
   assert.deepEqual(world.changes, [undefined, 'slow', 'down', undefined]);
 });
@@ -67,7 +67,7 @@ test('what comes and goes is tried ever rarer, until it was steady', async (t) =
   breaker.hurry();
   await failWheneverClosed(10_000);
   assert.ok(failures < 30, `${failures} failures in ten seconds`);
-  await pass(LONGEST_REST_MS + STEADY_MS + 10);
+  await pass(REST.longestMs + STEADY_MS + 10);
   assert.equal(breaker.isOpen, false);
   breaker.fail('once');
   await pass(60);

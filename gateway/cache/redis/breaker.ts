@@ -8,6 +8,7 @@
  * start from the shortest only after it was closed for a while, so that a Redis which comes and goes does not cost much
  * either.
  */
+import { backOffMs } from '../../../errors/back-off.js';
 export interface BreakerOptions {
   /** Rejects, with the reason, within a bounded time where Redis does not serve. */
   readonly probe: () => Promise<unknown>;
@@ -17,8 +18,7 @@ export interface BreakerOptions {
   readonly now: () => number;
 }
 
-export const FIRST_REST_MS = 50;
-export const LONGEST_REST_MS = 1_000;
+export const REST = { firstMs: 50, longestMs: 1_000 };
 /** Closed for this long, it counts as healthy. */
 export const STEADY_MS = 5_000;
 /** Told of one outage at most. */
@@ -28,7 +28,7 @@ export class Breaker {
   readonly #options: BreakerOptions;
   #isOpen = true;
   readonly #told = new Set<string>();
-  #restMs = FIRST_REST_MS;
+  #failures = 0;
   #closedAtMs: number;
   #timer: NodeJS.Timeout | undefined;
   #isProbing = false;
@@ -48,7 +48,7 @@ export class Breaker {
     if (this.#isEnded) return;
     if (!this.#isOpen) {
       this.#isOpen = true;
-      if (this.#options.now() - this.#closedAtMs > STEADY_MS) this.#restMs = FIRST_REST_MS;
+      if (this.#options.now() - this.#closedAtMs > STEADY_MS) this.#failures = 0;
       this.#tell(reason);
     }
     this.#rest();
@@ -71,9 +71,9 @@ export class Breaker {
 
   #rest(): void {
     if (this.#timer !== undefined || this.#isProbing) return;
-    this.#timer = setTimeout(() => void this.#probe(), this.#restMs * (0.5 + Math.random() / 2));
+    this.#failures += 1;
+    this.#timer = setTimeout(() => void this.#probe(), backOffMs(REST, this.#failures));
     this.#timer.unref();
-    this.#restMs = Math.min(LONGEST_REST_MS, this.#restMs * 2);
   }
 
   async #probe(): Promise<void> {

@@ -6,6 +6,7 @@
  * What fails is told as a plain sentence: ioredis' errors carry the command, and AUTH carries the password.
  */
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import { backOffMs } from '../../../errors/back-off.js';
 import { Breaker } from './breaker.js';
 import { type RedisLocation, readTlsOptions } from './redis-location.js';
 import { LOOK, type Script } from './scripts.js';
@@ -27,7 +28,7 @@ export interface MasterLook {
 const CONNECT_WITHIN_MS = 1_000;
 /** A connection on which nothing comes while something is asked is given up. */
 const SILENT_MS = 1_000;
-const LONGEST_RECONNECT_MS = 1_000;
+const RECONNECT = { firstMs: 100, longestMs: 1_000 };
 const MAX_CALLS = 1_024;
 /** Times that a cluster may send one command elsewhere. */
 const MAX_REDIRECTIONS = 3;
@@ -177,7 +178,7 @@ async function assertServes(node: Redis): Promise<void> {
 }
 
 function reconnectInMs(attempts: number): number {
-  return Math.min(LONGEST_RECONNECT_MS, 50 * 2 ** Math.min(attempts, 10)) * (0.5 + Math.random() / 2);
+  return backOffMs(RECONNECT, attempts);
 }
 
 function createConnection(

@@ -182,7 +182,7 @@ export class HBaseAdmin {
       } catch (error) {
         const isMasterAway = error instanceof QuanrenError && error.code === 'unavailable';
         const remedy = isMasterAway ? 'back-off' : remedyOf(error);
-        const delayMs = waitMs(remedy, attempts, Math.random());
+        const delayMs = waitMs(remedy, attempts);
         if (remedy === 'give-up' || performance.now() + delayMs > untilMs) throw error;
         await sleep(delayMs);
       }

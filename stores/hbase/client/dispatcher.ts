@@ -191,7 +191,7 @@ export class Dispatcher {
     }
     for (const [attempts, alike] of retried) {
       this.#options.onRetry(causeOf(error), alike.length);
-      const delayMs = waitMs(remedy, attempts, Math.random());
+      const delayMs = waitMs(remedy, attempts);
       setTimeout(() => {
         for (const operation of alike) this.#route(operation);
       }, delayMs);

@@ -4,6 +4,7 @@
  * Nothing is tried again beyond the deadline of its operation. Between attempts lie waits that double, with jitter, so
  * that those who failed together do not come back together.
  */
+import { backOffMs } from '../../../errors/back-off.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import { CONNECTION_FAILURES, ConnectionError } from '../connection/connection-error.js';
 import { RemoteException } from '../connection/remote-exception.js';
@@ -53,8 +54,7 @@ const REMEDIES: Readonly<Record<string, Remedy>> = {
 /** What only another setting mends. */
 const SET_UP = ['AccessDeniedException', 'FatalConnectionException', 'NoSuchColumnFamilyException'];
 
-const FIRST_WAIT_MS = 10;
-const LONGEST_WAIT_MS = 1_000;
+const WAIT = { firstMs: 10, longestMs: 1_000 };
 const AT_ONCE_ATTEMPTS = 3;
 
 export function remedyOf(error: unknown): Remedy {
@@ -72,11 +72,9 @@ export function isAway(error: unknown): boolean {
 }
 
 /** How long to wait before the next attempt. `attempts`: how many have failed, 1 or more. `random`: 0 ≤ random < 1. */
-export function waitMs(remedy: Remedy, attempts: number, random: number): number {
+export function waitMs(remedy: Remedy, attempts: number, random: number = Math.random()): number {
   const free = remedy === 'relocate' ? 1 : remedy === 'at-once' ? AT_ONCE_ATTEMPTS : 0;
-  if (attempts <= free) return 0;
-  const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempts - free - 1, 20));
-  return longest * (0.5 + random / 2);
+  return attempts <= free ? 0 : backOffMs(WAIT, attempts - free, random);
 }
 
 /** All that `causeOf` says, for metrics. */

@@ -10,6 +10,7 @@
  * over is found out by probes, not by those who ask: none of them waits for an attempt that most likely fails.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backOffMs } from '../../../errors/back-off.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import { ConnectionError } from '../connection/connection-error.js';
 import { LASTING_MS } from '../connection/server-link.js';
@@ -18,7 +19,7 @@ import type { ByteString } from '../wire/byte-string.js';
 import type { TableName } from '../wire/messages/table-name.js';
 
 /** Between probes, each of which is several attempts. */
-const PROBE_REST_MS = 50;
+const PROBE_REST = { firstMs: 50, longestMs: 100 };
 /** What nobody has asked for since so long is no more looked for; the next who asks is patient again. */
 const FORGOTTEN_MS = 60_000;
 
@@ -80,7 +81,8 @@ export class Outages {
   }
 
   async #watch(outage: Outage, row: ByteString): Promise<void> {
-    while (this.#outages.includes(outage) && performance.now() - outage.askedAtMs < FORGOTTEN_MS) {
+    for (let failures = 1; this.#outages.includes(outage); failures += 1) {
+      if (performance.now() - outage.askedAtMs >= FORGOTTEN_MS) break;
       try {
         await this.#probe(outage.table, row);
         break;
@@ -88,7 +90,7 @@ export class Outages {
         // Those who ask learn it themselves.
         if (error instanceof QuanrenError && error.code === 'set_up') break;
       }
-      await sleep(PROBE_REST_MS, undefined, { ref: false });
+      await sleep(backOffMs(PROBE_REST, failures), undefined, { ref: false });
     }
     this.#outages = this.#outages.filter((each) => each !== outage);
   }

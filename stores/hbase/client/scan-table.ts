@@ -52,7 +52,7 @@ export async function* scanTable(
       if (remedy === 'give-up') throw finalError(error);
       if (remedy === 'relocate' && region !== undefined) locator.forget(region);
       failures += 1;
-      const delayMs = waitMs(remedy, failures, Math.random());
+      const delayMs = waitMs(remedy, failures);
       if (performance.now() + delayMs > progressAtMs + timeoutMs) {
         throw new QuanrenError('unavailable', `A scan of HBase made no progress for ${timeoutMs} ms.`, {
           cause: error,

@@ -13,6 +13,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '../../../config/addresses.js';
+import { backOffMs } from '../../../errors/back-off.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import { reasonOf } from '../../../errors/reason-of.js';
 import { ConnectionError } from './connection-error.js';
@@ -20,8 +21,7 @@ import { RemoteException } from './remote-exception.js';
 import { type ConnectionOptions, type RpcCall, RpcConnection } from './rpc-connection.js';
 import type { Service } from './services.js';
 
-const FIRST_REST_MS = 50;
-const LONGEST_REST_MS = 1_000;
+const REST = { firstMs: 50, longestMs: 1_000 };
 /** What could not be reached for this long is away, and not only late. */
 export const LASTING_MS = 300;
 /** A server that nobody has asked for since so long is no more looked for; the next who asks waits for an attempt. */
@@ -118,9 +118,8 @@ export class ServerLink {
     } catch (error) {
       this.#lastFailure = error;
       this.#awaySinceMs ??= performance.now();
-      const restMs = Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(this.#failuresInARow, 10));
       this.#failuresInARow += 1;
-      this.#restsUntilMs = performance.now() + restMs * (0.5 + Math.random() / 2);
+      this.#restsUntilMs = performance.now() + backOffMs(REST, this.#failuresInARow);
       throw error instanceof ConnectionError ? this.#refusal(error.message, error.cause) : error;
     }
   }
