@@ -107,8 +107,7 @@ export class Dispatcher {
       return;
     }
     operation.region = region;
-    if (this.#queueOf(region).push(operation)) return;
-    group.failOne(operation.index, new QuanrenError('overloaded', 'Too many rows wait for a region server.'));
+    this.#queueOf(region).push(operation);
   }
 
   /** Those that wait for regions of the same table wait together. */
@@ -147,7 +146,7 @@ export class Dispatcher {
       this.#forgetOldServers();
       const { links, locator, maxOperations, callTimeoutMs } = this.#options;
       queue = new ServerQueue({
-        link: links.to(server, 'ClientService'),
+        link: () => links.to(server, 'ClientService'),
         maxWaiting: maxOperations,
         callTimeoutMs,
         onFailure: (operations, error, isRest) => this.#again(operations, error, isRest),

@@ -36,8 +36,8 @@ const ROWS = {
 };
 
 export interface ServerQueueOptions {
-  readonly link: ServerLink;
-  /** Operations that may wait. */
+  readonly link: () => ServerLink;
+  /** While more than this wait, those whose callers have given up are let go. */
   readonly maxWaiting: number;
   readonly callTimeoutMs: number;
   /** Operations that were not done, and why. `isRest`: the server did others of the same call, and not yet these. */
@@ -76,7 +76,7 @@ export class ServerQueue {
       rowsInFlight: this.#limit.inFlight,
       rowLimit: this.#limit.limit,
       rowsWaiting: this.waiting,
-      isAway: this.#options.link.isAway,
+      isAway: this.#options.link().isAway,
     };
   }
 
@@ -89,16 +89,14 @@ export class ServerQueue {
     return this.#waiting.length - this.#taken;
   }
 
-  /** False: the queue is full. `operation.region` says where to. */
-  push(operation: Operation): boolean {
+  /** `operation.region` says where to. Of those who still wait the dispatcher takes no more than `maxWaiting`. */
+  push(operation: Operation): void {
     if (this.waiting >= this.#options.maxWaiting) {
-      // Those whose callers have given up make room.
       this.#waiting = this.#waiting.slice(this.#taken).filter((each) => !each.group.isSettled);
       this.#taken = 0;
-      if (this.waiting >= this.#options.maxWaiting) return false;
     }
     this.#waiting.push(operation);
-    if (this.#isScheduled) return true;
+    if (this.#isScheduled) return;
     if (this.#isEnough() && this.#hasRoom()) {
       this.#isScheduled = true;
       setImmediate(() => {
@@ -106,7 +104,6 @@ export class ServerQueue {
         this.#flush();
       });
     } else this.#hold();
-    return true;
   }
 
   #flush(): void {
@@ -185,7 +182,7 @@ export class ServerQueue {
     this.#inFlight += 1;
     this.#usedAtMs = performance.now();
     try {
-      const results = await this.#options.link.call({
+      const results = await this.#options.link().call({
         method: 'Multi',
         write: (writer) => writeMultiRequest(writer, batches),
         read: (reader, cells) => readMultiResponse(reader, cells, batches),

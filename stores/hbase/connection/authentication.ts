@@ -9,7 +9,10 @@ export interface Authentication {
   /** The last byte of the preamble. Source: `org.apache.hadoop.hbase.security.AuthMethod` */
   readonly authByte: number;
   readonly userName: string;
-  /** What must be said before the connection header. Rejects when the server does not believe it. */
+  /**
+   * What must be said before the connection header. Rejects when the server does not believe it. It may take as long as
+   * connecting may; whoever connects sees to that, and to a server that is gone meanwhile.
+   */
   readonly handshake: (socket: Socket) => Promise<void>;
 }
 

@@ -1,17 +1,17 @@
 /** Connections to servers that misbehave: sockets on loopback that say what the test wants and no more. */
 
 import assert from 'node:assert/strict';
-import net from 'node:net';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '../../../config/addresses.js';
-import { utf8Bytes } from '../wire/byte-string.js';
-import { ProtoReader } from '../wire/proto-reader.js';
-import { ProtoWriter } from '../wire/proto-writer.js';
-import { simpleAuthentication } from './authentication.js';
-import { FrameSplitter } from './frame-splitter.js';
+import { type Answer, reply, startFakeRpcServer } from '../../../test/support/fake-rpc-server.js';
+import { type Authentication, simpleAuthentication } from './authentication.js';
+import type { ConnectionError } from './connection-error.js';
 import { type ConnectionOptions, RpcConnection } from './rpc-connection.js';
 import { ServerLink } from './server-link.js';
+import { ServerLinks } from './server-links.js';
 
 const OPTIONS: ConnectionOptions = {
   authentication: simpleAuthentication('tester'),
@@ -22,71 +22,17 @@ const OPTIONS: ConnectionOptions = {
   idlePingMs: 150,
   pingTimeoutMs: 100,
 };
-const PREAMBLE_BYTES = 6;
-
-type Answer = (callId: number, method: string, socket: net.Socket) => void;
 
 const closing: (() => void)[] = [];
 afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-/** A server that reads requests and answers as it is told. */
-async function serve(
-  answer: Answer,
-  onConnection: (socket: net.Socket) => void = () => undefined,
-  { port = 0, isGreeting = true }: { readonly port?: number; readonly isGreeting?: boolean } = {},
-) {
-  const sockets = new Set<net.Socket>();
-  const server = net.createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-    onConnection(socket);
-    const frames = new FrameSplitter(10_000);
-    let skipped = 0;
-    let hasHeader = false;
-    socket.on('data', (chunk) => {
-      const skip = Math.min(PREAMBLE_BYTES - skipped, chunk.length);
-      skipped += skip;
-      for (const frame of frames.push(chunk.subarray(skip))) {
-        if (hasHeader) new ProtoReader(frame).delimited((header) => readRequest(header, socket));
-        hasHeader = true;
-      }
-    });
-  });
-  function readRequest(header: ProtoReader, socket: net.Socket): void {
-    let callId = 0;
-    let method = '';
-    for (let field = header.next(); field !== 0; field = header.next()) {
-      if (field === 1) callId = header.uint();
-      else if (field === 3) method = header.text();
-      else header.skip();
-    }
-    // The first ping of a connection.
-    if (callId === 1 && isGreeting) reply(socket, callId);
-    else answer(callId, method, socket);
-  }
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  const stop = () => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  };
-  closing.push(stop);
-  const address: Address = { host: '127.0.0.1', port: (server.address() as net.AddressInfo).port };
-  return { address, stop };
-}
-
-/** An empty answer, or an exception. */
-function reply(socket: net.Socket, callId: number, exception?: string): void {
-  const writer = new ProtoWriter();
-  writer.int32(0);
-  writer.delimited((header) => {
-    header.uint(1, callId);
-    if (exception !== undefined) header.message(2, (failure) => failure.bytes(1, utf8Bytes(exception)));
-  });
-  if (exception === undefined) writer.delimited(() => undefined);
-  writer.int32At(0, writer.length - 4);
-  socket.write(writer.finish());
+/** A server that is stopped after the test. */
+async function serve(...args: Parameters<typeof startFakeRpcServer>) {
+  const server = await startFakeRpcServer(...args);
+  closing.push(server.stop);
+  return server;
 }
 
 async function open(address: Address, options = OPTIONS): Promise<RpcConnection> {
@@ -166,14 +112,13 @@ describe('RpcConnection', () => {
   });
 
   it('says why the server does not accept us, to every call', async () => {
-    const refusal = 'org.apache.hadoop.hbase.security.AccessDeniedException';
-    const { address } = await serve(
-      () => undefined,
-      (socket) => {
-        reply(socket, 2 ** 32 - 33, refusal);
+    const exception = 'org.apache.hadoop.hbase.security.AccessDeniedException';
+    const { address } = await serve(() => undefined, {
+      onConnection: (socket) => {
+        reply(socket, 2 ** 32 - 33, { exception });
         socket.end();
       },
-    );
+    });
     const refused = { name: 'RemoteException', className: 'AccessDeniedException' };
     await assert.rejects(open(address), refused);
     const link = new ServerLink(address, 'ClientService', OPTIONS);
@@ -181,8 +126,67 @@ describe('RpcConnection', () => {
     for (let i = 0; i < 5; i += 1) await assert.rejects(link.call(ask('Get', 5_000)), refused);
   });
 
+  describe('with a handshake', () => {
+    const TOKEN = 'token';
+    const DIGEST = 0x52;
+    const authentication: Authentication = {
+      authByte: DIGEST,
+      userName: 'tester',
+      handshake: async (socket) => {
+        socket.write(TOKEN);
+        const [answer] = (await once(socket, 'data')) as [Buffer];
+        if (answer.toString() !== 'yes') throw new Error(`It said ${answer}.`);
+      },
+    };
+    const options = { ...OPTIONS, authentication, connectTimeoutMs: 200 };
+
+    /** Gives its answer once it has read the preamble and the token; then it is as any other. */
+    async function serveThatAsks(answerToken: (socket: Socket) => void) {
+      let heard = '';
+      const { address } = await serve((callId, _method, socket) => reply(socket, callId), {
+        preambleBytes: 6 + TOKEN.length,
+        onConnection: (socket) => {
+          let text = '';
+          socket.on('data', (chunk) => {
+            if (text.length >= 6 + TOKEN.length) return;
+            text += chunk.toString('latin1');
+            heard = text;
+            if (text.length >= 6 + TOKEN.length) answerToken(socket);
+          });
+        },
+      });
+      return { address, heard: () => heard };
+    }
+
+    it('says who we are, and waits until it is believed, before anything else', async () => {
+      const { address, heard } = await serveThatAsks((socket) => setTimeout(() => socket.write('yes'), 50));
+      const connection = await open(address, options);
+      assert.equal(heard(), 'HBas\0Rtoken');
+      assert.equal(await connection.call(ask('Get', 1_000)), 'answered');
+    });
+
+    it('is refused where it is not believed, not answered, or cut off', async () => {
+      for (const [answerToken, why] of [
+        [(socket: Socket) => socket.write('no'), /^It said no\.$/],
+        [() => undefined, /^It did not answer within 200 ms\.$/],
+        [(socket: Socket) => socket.destroy(), /^It closed the connection\.$/],
+        [(socket: Socket) => socket.resetAndDestroy(), /ECONNRESET|^It closed/],
+      ] as const) {
+        const { address } = await serveThatAsks(answerToken);
+        const startedMs = performance.now();
+        await assert.rejects(open(address, options), (error: ConnectionError) => {
+          assert.equal(error.kind, 'refused');
+          assert.equal(error.message, 'The server did not accept who we are.');
+          assert.match((error.cause as Error).message, why);
+          return true;
+        });
+        assert.ok(performance.now() - startedMs < 1_000);
+      }
+    });
+  });
+
   it('is not open before the server has answered', async () => {
-    const { address } = await serve(() => undefined, undefined, { isGreeting: false });
+    const { address } = await serve(() => undefined, { isGreeting: false });
     await assert.rejects(open(address), { name: 'ConnectionError' });
   });
 
@@ -198,16 +202,38 @@ describe('RpcConnection', () => {
   });
 });
 
+describe('ServerLinks', () => {
+  it('let go of a link that nobody uses when another is made', async () => {
+    const answer: Answer = (callId, _method, socket) => reply(socket, callId);
+    let closed = 0;
+    const old = await serve(answer, { onConnection: (socket) => socket.on('close', () => (closed += 1)) });
+    const used = await serve(answer);
+    const links = new ServerLinks(OPTIONS, 200);
+    closing.push(() => links.close());
+    const link = links.to(old.address, 'ClientService');
+    await link.call(ask('Get', 1_000));
+    const kept = links.to(used.address, 'ClientService');
+    await sleep(250);
+    await kept.call(ask('Get', 1_000));
+    assert.equal(closed, 0);
+    links.to({ host: '127.0.0.1', port: 1 }, 'ClientService');
+    for (let i = 0; i < 100 && closed === 0; i += 1) await sleep(10);
+    assert.equal(closed, 1);
+    assert.equal(links.to(used.address, 'ClientService'), kept);
+    assert.notEqual(links.to(old.address, 'ClientService'), link);
+    assert.equal(await links.to(old.address, 'ClientService').call(ask('Get', 1_000)), 'answered');
+  });
+});
+
 describe('ServerLink', () => {
   it('makes one attempt at a time, rests between them, and says when the server is away for long', async () => {
     let attempts = 0;
-    const { address } = await serve(
-      () => undefined,
-      (socket) => {
+    const { address } = await serve(() => undefined, {
+      onConnection: (socket) => {
         attempts += 1;
         socket.destroy();
       },
-    );
+    });
     const link = new ServerLink(address, 'ClientService', OPTIONS);
     closing.push(() => link.close());
     let lasting = 0;
@@ -237,7 +263,7 @@ describe('ServerLink', () => {
         await sleep(5);
       }
     });
-    await serve(answer, undefined, { port: address.port });
+    await serve(answer, { port: address.port });
     const untilMs = Date.now() + 3_000;
     for (;;) {
       const result = await link.call(ask('Get', 1_000)).catch(() => undefined);

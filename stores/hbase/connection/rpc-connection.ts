@@ -93,7 +93,7 @@ export class RpcConnection {
     const socket = await connect(address, options);
     try {
       socket.write(Buffer.from([...Buffer.from(PREAMBLE), options.authentication.authByte]));
-      await options.authentication.handshake(socket);
+      await shakeHands(socket, options);
     } catch (error) {
       socket.destroy();
       throw new ConnectionError('refused', 'The server did not accept who we are.', error);
@@ -285,6 +285,30 @@ export class RpcConnection {
     this.#pending.clear();
     for (const each of pending) each.fail(error);
   }
+}
+
+/** Rejects when the server does not believe us, is gone meanwhile, or does not answer in time. */
+function shakeHands(
+  socket: net.Socket,
+  { authentication, connectTimeoutMs }: ConnectionOptions,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`It did not answer within ${connectTimeoutMs} ms.`)),
+      connectTimeoutMs,
+    );
+    const onClose = () => reject(new Error('It closed the connection.'));
+    socket.once('error', reject);
+    socket.once('close', onClose);
+    authentication
+      .handshake(socket)
+      .then(resolve, reject)
+      .finally(() => {
+        clearTimeout(timer);
+        socket.off('error', reject);
+        socket.off('close', onClose);
+      });
+  });
 }
 
 function skipAll(reader: ProtoReader): void {

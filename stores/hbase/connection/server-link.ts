@@ -36,7 +36,7 @@ export class ServerLink {
   #failuresInARow = 0;
   #restsUntilMs = 0;
   #awaySinceMs: number | undefined;
-  #askedAtMs = 0;
+  #askedAtMs = performance.now();
   #lastFailure: unknown;
   #isClosed = false;
 
@@ -59,9 +59,19 @@ export class ServerLink {
     );
   }
 
+  /** Whether nobody has asked for it since `timeMs`. */
+  isIdleSince(timeMs: number): boolean {
+    return this.#askedAtMs < timeMs;
+  }
+
+  /** Until it is asked again. */
+  disconnect(): void {
+    this.#connection?.close();
+  }
+
   close(): void {
     this.#isClosed = true;
-    this.#connection?.close();
+    this.disconnect();
   }
 
   #usable(): RpcConnection | undefined {
