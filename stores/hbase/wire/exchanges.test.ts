@@ -7,19 +7,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Random } from '../../../test/differential/random.js';
+import { requestsToRecord, T, writeRequest } from '../../../test/support/hbase-requests.js';
 import { regionsOf } from '../locate/meta-table.js';
 import { bytesOf, EMPTY, utf8Bytes } from './byte-string.js';
 import { CellBlockReader, readCells } from './cell-block.js';
 import exchanges from './exchanges.json' with { type: 'json' };
 import { readActiveMaster } from './messages/active-master.js';
-import { writeMultiRequest } from './messages/multi-request.js';
 import { ActionFailure, readMultiResponse } from './messages/multi-response.js';
 import { readProcedureResult } from './messages/procedure-result.js';
 import { readMetaRegionLocations } from './messages/region-location.js';
-import { writeRequestHeader } from './messages/request-header.js';
+import { readStoreFiles } from './messages/region-maintenance.js';
 import { readResponseHeader } from './messages/response-header.js';
-import { writeOpenScanner } from './messages/scan-request.js';
 import { readScanResponse } from './messages/scan-response.js';
+import { readProcedureId } from './messages/table-procedures.js';
 import { readTableState } from './messages/table-state.js';
 import { ProtoReader } from './proto-reader.js';
 import { ProtoWriter } from './proto-writer.js';
@@ -44,15 +44,21 @@ const READERS: Readonly<Record<Name, Read>> = {
   activeMaster: readActiveMaster,
   metaScan: readMetaScan,
   multiGet: multi(3, 1),
+  multiGetSome: multi(2),
   multiPut: multi(3),
-  multiConditional: multi(1, 1),
+  multiDelete: multi(2),
+  multiConditional: multi(1, 1, 1, 1),
   multiNotServing: multi(1, 1),
   scan: readScanResponse,
   scanPartial: readScanResponse,
+  scanNext: readScanResponse,
+  scanClose: readScanResponse,
   scanNotServing: readScanResponse,
   unknownMethod: multi(),
+  storeFiles: readStoreFiles,
   tableState: readTableState,
   tableMissing: readTableState,
+  createTable: readProcedureId,
   procedureResult: readProcedureResult,
 };
 const NAMES = Object.keys(READERS) as Name[];
@@ -73,7 +79,6 @@ function decode(frame: Buffer, read: Read): { failure: string; answer: unknown }
 
 const answerTo = (name: Name) => decode(FRAMES.get(name) ?? Buffer.alloc(0), READERS[name]);
 
-const T = 1_700_000_000_000;
 const cell = (qualifier: string, timestampMs = T, value = String(timestampMs)) => ({
   family: 'cf',
   qualifier,
@@ -87,9 +92,9 @@ describe('answers of HBase', () => {
     assert.ok(Array.isArray(locations));
     const [{ region, server }] = locations;
     assert.equal(region.table, 'hbase:meta');
-    assert.equal(server.host, 'localhost');
+    assert.equal(server.host, '127.0.0.1');
     assert.ok(server.port > 0 && server.startCode > 1_700_000_000_000);
-    assert.equal((answerTo('activeMaster').answer as { host: string }).host, 'localhost');
+    assert.equal((answerTo('activeMaster').answer as { host: string }).host, '127.0.0.1');
   });
 
   it('say which regions a table has', () => {
@@ -101,7 +106,7 @@ describe('answers of HBase', () => {
     ]);
     for (const { name, info, server } of regions) {
       assert.ok(name.startsWith(`recorded,${info.startKey},${info.regionId}.`));
-      assert.equal(server.host, 'localhost');
+      assert.equal(server.host, '127.0.0.1');
     }
   });
 
@@ -116,6 +121,11 @@ describe('answers of HBase', () => {
     ]);
   });
 
+  it('hold those of the columns and the times that were asked for', () => {
+    const [region] = answerTo('multiGetSome').answer as ReturnType<typeof readMultiResponse>;
+    assert.deepEqual(region?.results, [[cell('b', T + 1)], [cell('a')]]);
+  });
+
   it('tell what was not done, action by action and region by region', () => {
     const [region] = answerTo('multiPut').answer as ReturnType<typeof readMultiResponse>;
     assert.deepEqual(region?.results.slice(0, 2), [[], [cell('a'), cell('b', T + 1)]]);
@@ -123,6 +133,10 @@ describe('answers of HBase', () => {
     assert.ok(refused instanceof ActionFailure);
     assert.ok(refused.failure.className.endsWith('.NoSuchColumnFamilyException'));
 
+    // HBase reads what a Multi asks for before it does what the Multi changes.
+    assert.deepEqual(answerTo('multiDelete').answer, [
+      { results: [[], [cell('a')]], failure: undefined, hasProcessed: false },
+    ]);
     const [gone, served] = answerTo('multiNotServing').answer as ReturnType<typeof readMultiResponse>;
     assert.ok(gone?.failure?.className.endsWith('.NotServingRegionException'));
     assert.deepEqual(served?.results, [[cell('a'), cell('b', T + 1)]]);
@@ -132,7 +146,7 @@ describe('answers of HBase', () => {
     const regions = answerTo('multiConditional').answer as ReturnType<typeof readMultiResponse>;
     assert.deepEqual(
       regions.map(({ hasProcessed }) => hasProcessed),
-      [false, true],
+      [false, true, false, true],
     );
   });
 
@@ -146,6 +160,10 @@ describe('answers of HBase', () => {
     const part = answerTo('scanPartial').answer as ReturnType<typeof readScanResponse>;
     assert.deepEqual(part.results, [{ key: '1_u1', cells: [cell('a')], isPartial: true }]);
     assert.equal(typeof part.scannerId, 'bigint');
+    const next = answerTo('scanNext').answer as ReturnType<typeof readScanResponse>;
+    assert.deepEqual(next.results, [{ key: '1_u1', cells: [cell('b', T + 1)], isPartial: false }]);
+    const end = answerTo('scanClose').answer as ReturnType<typeof readScanResponse>;
+    assert.deepEqual(end.results, []);
   });
 
   it('are exceptions', () => {
@@ -156,48 +174,27 @@ describe('answers of HBase', () => {
 
   it('tell of tables and procedures', () => {
     assert.equal(answerTo('tableState').answer, 'enabled');
+    assert.equal(typeof answerTo('createTable').answer, 'number');
     assert.deepEqual(answerTo('procedureResult').answer, { isRunning: false, failure: undefined });
+    const [file, ...others] = answerTo('storeFiles').answer as ReturnType<typeof readStoreFiles>;
+    assert.match(file ?? '', /\/recorded\/[0-9a-f]{32}\/cf\/[0-9a-f]{32}$/);
+    assert.deepEqual(others, []);
   });
 });
 
 describe('requests to HBase', () => {
   const { regions } = answerTo('metaScan').answer as ReturnType<typeof regionsOf>;
-  const [first, second] = regions.map(({ name }) => name);
-  const get = (key: string) => ({
-    kind: 'get' as const,
-    row: utf8Bytes(key),
-    projection: {},
-    read: readCells,
-  });
-  const range = { startRow: EMPTY, includesStartRow: true, stopRow: EMPTY };
+  const [first = EMPTY, second = EMPTY] = regions.map(({ name }) => name);
+  const part = answerTo('scanPartial').answer as ReturnType<typeof readScanResponse>;
+  const requests = requestsToRecord({ first, second, scannerId: () => part.scannerId ?? 0n });
 
-  function request(method: string, write: (writer: ProtoWriter) => void): string {
-    const writer = new ProtoWriter(16);
-    writer.delimited((header) =>
-      writeRequestHeader(header, { callId: 1, methodName: utf8Bytes(method), timeoutMs: 10_000 }),
-    );
-    writer.delimited(write);
-    return writer.finish().toString('hex');
+  for (const name of NAMES) {
+    it(`have the bytes that it took: ${name}`, () => {
+      const writer = new ProtoWriter(16);
+      writeRequest(writer, requests[name]);
+      assert.equal(writer.finish().toString('hex'), exchanges[name].request);
+    });
   }
-
-  it('have the bytes that it took', () => {
-    assert.ok(first !== undefined && second !== undefined);
-    const multi = request('Multi', (writer) =>
-      writeMultiRequest(writer, [
-        { regionName: first, actions: [get('1_u1'), get('3_nobody'), get('2_用户')] },
-        { regionName: second, actions: [get('7_u3')] },
-      ]),
-    );
-    assert.equal(multi, exchanges.multiGet.request);
-    const scan = request('Scan', (writer) =>
-      writeOpenScanner(writer, first, range, { rows: 2, bytes: 65_536 }),
-    );
-    assert.equal(scan, exchanges.scan.request);
-    assert.equal(
-      request('GetActiveMaster', () => undefined),
-      exchanges.activeMaster.request,
-    );
-  });
 });
 
 /** What networks and broken servers do to a frame, one to four times. */
