@@ -1,19 +1,23 @@
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
 import java.util.zip.CRC32;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.hbase.Cell;
 import org.apache.hadoop.hbase.CellUtil;
 import org.apache.hadoop.hbase.HBaseConfiguration;
 import org.apache.hadoop.hbase.TableName;
+import org.apache.hadoop.hbase.client.AsyncAdmin;
 import org.apache.hadoop.hbase.client.AsyncConnection;
 import org.apache.hadoop.hbase.client.AsyncTable;
+import org.apache.hadoop.hbase.client.ColumnFamilyDescriptor;
 import org.apache.hadoop.hbase.client.ConnectionFactory;
 import org.apache.hadoop.hbase.client.Get;
 import org.apache.hadoop.hbase.client.Result;
@@ -23,8 +27,12 @@ import org.apache.hadoop.hbase.client.Scan;
 /**
  * HBase's own client, as the peer of ours; run from its source (hbase-java-peer.ts).
  *
- *   cells ZOOKEEPER TABLE
- *       every cell as the client sees it, a line each: row, qualifier, timestamp and value, with tabs between
+ *   cells ZOOKEEPER TABLE [FROM TO QUALIFIER …]
+ *       every cell as the client sees it, a line each: row, qualifier, timestamp and value, with tabs between; or those
+ *       of some columns of family cf with FROM ≤ timestamp < TO
+ *   describe ZOOKEEPER TABLE …
+ *       how the families of tables are kept, a line each: table, number of regions, family, encoding, bloom filter,
+ *       versions, compression, and its own settings as name=value, with tabs between
  *   read ZOOKEEPER TABLE MODE USERS SECONDS
  *       reads random rows of users `user_0` … and prints {"rows":…,"allRows":…,"seconds":…,"cpuMicros":…}
  *       (allRows has those of the warm-up too); MODE single:64 is so many gets under way, batch:512 so many rows in batches of 128
@@ -42,16 +50,52 @@ public final class HBasePeer {
     try (AsyncConnection connection = ConnectionFactory.createAsyncConnection(configuration).get()) {
       TableName table = TableName.valueOf(args[2]);
       switch (args[0]) {
-        case "cells" -> printCells(connection, table);
+        case "cells" -> printCells(connection, table, scanOf(Arrays.copyOfRange(args, 3, args.length)));
+        case "describe" -> {
+          for (String name : Arrays.copyOfRange(args, 2, args.length)) describe(connection, TableName.valueOf(name));
+        }
         case "read" -> read(connection, table, args[3], Integer.parseInt(args[4]), Long.parseLong(args[5]));
         default -> throw new IllegalArgumentException(args[0]);
       }
     }
   }
 
-  private static void printCells(AsyncConnection connection, TableName name) throws Exception {
+  private static Scan scanOf(String[] wanted) throws Exception {
+    Scan scan = new Scan();
+    if (wanted.length == 0) return scan;
+    scan.setTimeRange(Long.parseLong(wanted[0]), Long.parseLong(wanted[1]));
+    for (int i = 2; i < wanted.length; i += 1) {
+      scan.addColumn("cf".getBytes(StandardCharsets.UTF_8), wanted[i].getBytes(StandardCharsets.UTF_8));
+    }
+    return scan;
+  }
+
+  private static void describe(AsyncConnection connection, TableName name) throws Exception {
+    AsyncAdmin admin = connection.getAdmin();
+    int regions = admin.getRegions(name).get().size();
+    for (ColumnFamilyDescriptor family : admin.getDescriptor(name).get().getColumnFamilies()) {
+      String settings =
+          family.getConfiguration().entrySet().stream()
+              .map(each -> each.getKey() + "=" + each.getValue())
+              .sorted()
+              .collect(Collectors.joining(","));
+      System.out.println(
+          String.join(
+              "\t",
+              name.getNameAsString(),
+              String.valueOf(regions),
+              family.getNameAsString(),
+              family.getDataBlockEncoding().toString(),
+              family.getBloomFilterType().toString(),
+              String.valueOf(family.getMaxVersions()),
+              family.getCompressionType().toString(),
+              settings));
+    }
+  }
+
+  private static void printCells(AsyncConnection connection, TableName name, Scan scan) throws Exception {
     StringBuilder lines = new StringBuilder();
-    try (ResultScanner scanner = connection.getTable(name, ForkJoinPool.commonPool()).getScanner(new Scan())) {
+    try (ResultScanner scanner = connection.getTable(name, ForkJoinPool.commonPool()).getScanner(scan)) {
       for (Result row : scanner) {
         for (Cell cell : row.rawCells()) {
           lines.append(text(CellUtil.cloneRow(cell))).append('\t');

@@ -1,7 +1,7 @@
 /** Reads the part of a range that lies in one region, with a scanner of the server that holds it. */
 import type { ServerLink } from '../connection/server-link.js';
 import type { ByteString } from '../wire/byte-string.js';
-import type { Cell, Row } from '../wire/cell-block.js';
+import type { Row } from '../wire/cell-block.js';
 import {
   type ScanRange,
   type ScanSize,
@@ -11,6 +11,7 @@ import {
 } from '../wire/messages/scan-request.js';
 import { readScanResponse, type ScanResponse } from '../wire/messages/scan-response.js';
 import type { ProtoWriter } from '../wire/proto-writer.js';
+import { RowAssembler } from './row-assembler.js';
 
 /**
  * Yields whole rows, as many as came with a response, in order; none twice. Rejects as `ServerLink.call` does. When it
@@ -43,35 +44,5 @@ export async function* scanRegion(
       // The lease ends it in any case: nobody waits for the answer.
       ask((writer) => writeCloseScanner(writer, scannerId)).catch(() => undefined);
     }
-  }
-}
-
-/** Puts rows together that came in parts. */
-class RowAssembler {
-  #key: ByteString | undefined;
-  #cells: Cell[] = [];
-
-  /** The rows that are complete with this response. `isLast`: no more comes. */
-  add(response: ScanResponse, isLast: boolean): Row[] {
-    const complete: Row[] = [];
-    for (const { key, cells, isPartial } of response.results) {
-      if (this.#key !== undefined && this.#key !== key) complete.push(this.#take());
-      if (this.#key === undefined && !isPartial) {
-        complete.push({ key, cells });
-        continue;
-      }
-      this.#key = key;
-      this.#cells.push(...cells);
-      if (!isPartial) complete.push(this.#take());
-    }
-    if (isLast && this.#key !== undefined) complete.push(this.#take());
-    return complete;
-  }
-
-  #take(): Row {
-    const row = { key: this.#key ?? ('' as ByteString), cells: this.#cells };
-    this.#key = undefined;
-    this.#cells = [];
-    return row;
   }
 }

@@ -5,8 +5,8 @@
  *   OPERATIONS=100000 SEED=7 node dist/test/integration/stores/hbase-oracle.test.js
  *
  * An operation is a put, a deletion, or a read of a row by both clients. Each row is of one lane, which does its
- * operations one after the other; the lanes go side by side. After every ROUND operations the Java client, and a scan of
- * ours, are asked for all cells.
+ * operations one after the other; the lanes go side by side. After every ROUND operations the Java client, and scans and
+ * gets of ours, are asked for all cells, and for those of some columns from some time on.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -15,6 +15,7 @@ import { HBaseAdmin } from '../../../stores/hbase/admin/hbase-admin.js';
 import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
 import { tableSchema } from '../../../stores/hbase/tables.js';
 import { type ByteString, EMPTY, utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
+import type { Cell } from '../../../stores/hbase/wire/cell-block.js';
 import { Random } from '../../differential/random.js';
 import { startTestHBase, type TestHBase } from '../../support/hbase.js';
 import { runJavaPeer } from '../../support/hbase-java-peer.js';
@@ -24,7 +25,12 @@ const CF = utf8Bytes('cf');
 const QUALIFIERS = ['a', 'b', 'c', 'long_crowd_code'].map(utf8Bytes);
 const LANES = 64;
 const ROWS_PER_LANE = 5;
+const ALL_ROWS = Array.from({ length: LANES * ROWS_PER_LANE }, (_, index) =>
+  utf8Bytes(`${index % 10}_user${index}`),
+);
 const T = Date.now() - 1_000_000;
+/** Few times, so that ties and older changes are common; a time decides a value, as ties of values would not. */
+const TIMES = 50;
 const FLUSH_EVERY = 4_000;
 const ROUND = 10_000;
 
@@ -65,17 +71,42 @@ describe('the HBase client and its oracle', () => {
     return found;
   };
 
-  function expected(row: string): Seen {
-    return QUALIFIERS.flatMap((qualifier) => {
+  function expected(row: string, qualifiers: readonly string[] = QUALIFIERS, fromMs = 0): Seen {
+    return qualifiers.flatMap((qualifier) => {
       const { put, deletedUpToMs } = column(row, qualifier);
-      if (put === undefined || put.timestampMs <= deletedUpToMs) return [];
+      if (put === undefined || put.timestampMs <= deletedUpToMs || put.timestampMs < fromMs) return [];
       return [[qualifier, put.timestampMs, put.value] as const];
     });
   }
 
+  const seen = (cells: readonly Cell[]): Seen =>
+    cells.map(({ qualifier, timestampMs, value }) => [qualifier, timestampMs, value] as const);
+
   async function seenByUs(row: ByteString): Promise<Seen> {
     const [cells] = await ours.getRows(TABLE, [row]);
-    return (cells ?? []).map(({ qualifier, timestampMs, value }) => [qualifier, timestampMs, value] as const);
+    return seen(cells ?? []);
+  }
+
+  /** Some columns and all that is not older than some time: with one version only the newest is sure to be there. */
+  async function assertSameView(qualifiers: readonly ByteString[], fromMs: number): Promise<void> {
+    const toMs = T + TIMES;
+    const java = await runJavaPeer(['cells', hbase.zookeeper, TABLE, `${fromMs}`, `${toMs}`, ...qualifiers]);
+    const projection = { columns: [{ family: CF, qualifiers }], timeRange: { fromMs, toMs } };
+    const range = { startRow: EMPTY, includesStartRow: true, stopRow: EMPTY, ...projection };
+    const scanned = new Map<string, Seen>();
+    for await (const some of ours.scan(TABLE, range)) {
+      for (const { key, cells } of some) scanned.set(key, seen(cells));
+    }
+    const got = await ours.getRows(TABLE, ALL_ROWS, projection);
+    const lines = [];
+    for (const [i, row] of ALL_ROWS.entries()) {
+      const should = expected(row, [...qualifiers].sort(), fromMs);
+      const what = `seed ${seed}: ${qualifiers} of ${row} from ${fromMs} on`;
+      assert.deepEqual(seen(got[i] ?? []), should, `a get is wrong about ${what}`);
+      assert.deepEqual(scanned.get(row) ?? [], should, `a scan is wrong about ${what}`);
+      lines.push(...should.map((cell) => `${[row, ...cell].join('\t')}\n`));
+    }
+    assert.deepEqual(java.split('\n').sort(), lines.join('').split('\n').sort(), 'the Java client differs');
   }
 
   /** What the Java client and a scan of ours see of the whole table is what it should have. */
@@ -89,15 +120,9 @@ describe('the HBase client and its oracle', () => {
     }
     const scanned = new Map<string, Seen>();
     for await (const rows of ours.scan(TABLE, { startRow: EMPTY, includesStartRow: true, stopRow: EMPTY })) {
-      for (const { key, cells } of rows) {
-        scanned.set(
-          key,
-          cells.map(({ qualifier, timestampMs, value }) => [qualifier, timestampMs, value] as const),
-        );
-      }
+      for (const { key, cells } of rows) scanned.set(key, seen(cells));
     }
-    for (let index = 0; index < LANES * ROWS_PER_LANE; index += 1) {
-      const row = `${index % 10}_user${index}`;
+    for (const row of ALL_ROWS) {
       assert.deepEqual(scanned.get(row) ?? [], expected(row), `seed ${seed}: a scan is wrong about ${row}`);
       assert.deepEqual(
         seenByJava.get(row) ?? [],
@@ -134,11 +159,9 @@ describe('the HBase client and its oracle', () => {
     let maintenance = Promise.resolve();
     const lane = async (random: Random, number: number) => {
       for (let i = 0; i < Math.min(ROUND, operations) / LANES; i += 1) {
-        const index = number * ROWS_PER_LANE + random.int(ROWS_PER_LANE);
-        const row = utf8Bytes(`${index % 10}_user${index}`);
+        const row = random.pick(ALL_ROWS.slice(number * ROWS_PER_LANE, (number + 1) * ROWS_PER_LANE));
         const qualifier = random.pick(QUALIFIERS);
-        // Few times, so that ties and older changes are common; a time decides a value, as ties of values would not.
-        const timestampMs = T + random.int(50);
+        const timestampMs = T + random.int(TIMES);
         const value = utf8Bytes(`v${timestampMs % 1_000}`.repeat(1 + (timestampMs % 7)));
         const isByUs = random.int(2) === 0;
         const kind = random.int(4);
@@ -180,6 +203,9 @@ describe('the HBase client and its oracle', () => {
       await Promise.all(randoms.map(lane));
       await maintenance;
       await assertSameTable();
+      const [random = new Random(seed)] = randoms;
+      const some = QUALIFIERS.filter(() => random.int(2) === 0);
+      await assertSameView(some.length > 0 ? some : QUALIFIERS, T + random.int(TIMES));
     }
   });
 });

@@ -6,12 +6,15 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { HBaseAdmin } from '../../../stores/hbase/admin/hbase-admin.js';
 import type { HBaseClient } from '../../../stores/hbase/client/hbase-client.js';
-import { tableSchema } from '../../../stores/hbase/tables.js';
+import { MEMBERSHIP_TABLE, REALTIME_TAG_TABLE, tableSchema } from '../../../stores/hbase/tables.js';
 import { EMPTY, utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
+import { writeOpenScanner } from '../../../stores/hbase/wire/messages/scan-request.js';
+import { readScanResponse } from '../../../stores/hbase/wire/messages/scan-response.js';
 import { openStores } from '../../../stores/open-stores.js';
 import { locateStores } from '../../../stores/store-location.js';
 import { createCertificate } from '../../support/certificate.js';
 import { startTestHBase, type TestHBase } from '../../support/hbase.js';
+import { runJavaPeer } from '../../support/hbase-java-peer.js';
 
 const TABLE = utf8Bytes('regions');
 const CF = utf8Bytes('cf');
@@ -226,6 +229,86 @@ describe('the HBase client follows regions', () => {
     assert.deepEqual(others, []);
     assert.ok(server !== undefined && !server.isAway && server.rowsInFlight === 0 && server.rowLimit > 0);
     await stores.close();
+  });
+
+  it('whose tables are as the design has them, also after they were emptied', async () => {
+    const described = () => runJavaPeer(['describe', hbase.zookeeper, MEMBERSHIP_TABLE, REALTIME_TAG_TABLE]);
+    const asDesigned = [
+      'user_crowd_mapping\t10\tcf\tROW_INDEX_V1\tROW\t1\tNONE\thbase.hstore.time.to.purge.deletes=604800000\n',
+      'user_realtime_tags\t10\trt\tROW_INDEX_V1\tROW\t1\tNONE\thbase.hstore.time.to.purge.deletes=604800000\n',
+    ].join('');
+    assert.equal(await described(), asDesigned);
+    await admin.truncateTable(MEMBERSHIP_TABLE);
+    await admin.truncateTable(REALTIME_TAG_TABLE);
+    assert.equal(await described(), asDesigned);
+  });
+
+  it('a row that is wider than a response, whole and once', async () => {
+    const wide = utf8Bytes('3_x2');
+    const value = utf8Bytes('x'.repeat(8_000));
+    const cells = Array.from({ length: 100 }, (_, i) => ({
+      family: CF,
+      qualifier: utf8Bytes(`c${String(i).padStart(2, '0')}`),
+      timestampMs: i + 1,
+      value,
+    }));
+    await client.mutate(TABLE, [
+      put(utf8Bytes('3_x1'), 1),
+      { kind: 'put', row: wide, cells },
+      put(utf8Bytes('3_x3'), 1),
+    ]);
+    const range = { startRow: utf8Bytes('3_x'), includesStartRow: true, stopRow: utf8Bytes('3_y') };
+    const region = (await admin.regions(TABLE)).findLast(({ info }) => info.startKey <= wide);
+    assert.ok(region !== undefined);
+    const { results } = await client.links.to(region.server, 'ClientService').call({
+      method: 'Scan',
+      write: (writer) => writeOpenScanner(writer, region.name, range, { rows: 10, bytes: 2 ** 20 }),
+      read: readScanResponse,
+      timeoutMs: 5_000,
+    });
+    assert.deepEqual(
+      results.map(({ key, isPartial }) => [key, isPartial]),
+      [
+        ['3_x1', false],
+        [wide, true],
+      ],
+    );
+    const rows = [];
+    for await (const some of client.scan(TABLE, range)) rows.push(...some);
+    assert.deepEqual(
+      rows.map(({ key, cells }) => [key, cells.length]),
+      [
+        ['3_x1', 1],
+        [wide, cells.length],
+        ['3_x3', 1],
+      ],
+    );
+    assert.deepEqual(rows[1]?.cells, cells);
+    assert.deepEqual(await client.getRows(TABLE, [wide]), [cells]);
+  });
+
+  it('of which it gives those cells that are of a time and a column', async () => {
+    const cells = ['a', 'b', 'c', 'd'].map((qualifier, i) => ({
+      ...{ family: CF, qualifier: utf8Bytes(qualifier), timestampMs: 10 + i, value: A },
+    }));
+    await client.mutate(TABLE, [{ kind: 'put', row: utf8Bytes('4_timed'), cells }]);
+    for (const [projection, expected] of [
+      [{ timeRange: { fromMs: 11, toMs: 13 } }, ['b', 'c']],
+      [{ timeRange: { fromMs: 0, toMs: 10 } }, []],
+      [{ columns: [{ family: CF, qualifiers: ['d', 'a', 'none'].map(utf8Bytes) }] }, ['a', 'd']],
+      [{ columns: [{ family: CF, qualifiers: [] }], timeRange: { fromMs: 13, toMs: 14 } }, ['d']],
+    ] as const) {
+      const [found = []] = await client.getRows(TABLE, [utf8Bytes('4_timed')], projection);
+      const scanned = [];
+      const range = { startRow: utf8Bytes('4_t'), includesStartRow: true, stopRow: utf8Bytes('4_u') };
+      for await (const rows of client.scan(TABLE, { ...range, ...projection })) scanned.push(...rows);
+      for (const seen of [found, scanned.flatMap((row) => row.cells)]) {
+        assert.deepEqual(
+          seen.map(({ qualifier }) => qualifier),
+          expected,
+        );
+      }
+    }
   });
 
   it('and says that there is no such table or family', async () => {
