@@ -272,4 +272,24 @@ describe('ServerLink', () => {
       await sleep(10);
     }
   });
+
+  it('of many clients come back one after the other', async () => {
+    const answer: Answer = (callId, _method, socket) => reply(socket, callId);
+    const { address, stop } = await serve(answer);
+    const links = Array.from({ length: 50 }, () => new ServerLink(address, 'ClientService', OPTIONS));
+    closing.push(() => {
+      for (const link of links) link.close();
+    });
+    await Promise.all(links.map((link) => link.call(ask('Get', 1_000))));
+    stop();
+    await sleep(1_000);
+    const cameAtMs: number[] = [];
+    await serve(answer, { port: address.port, onConnection: () => cameAtMs.push(performance.now()) });
+    for (let i = 0; i < 200 && cameAtMs.length < links.length; i += 1) await sleep(10);
+    assert.equal(cameAtMs.length, links.length, 'each of them, by itself, within two seconds');
+    const together = cameAtMs.map(
+      (atMs) => cameAtMs.filter((each) => each >= atMs && each < atMs + 100).length,
+    );
+    assert.ok(Math.max(...together) < links.length / 2, `${Math.max(...together)} within 100 ms`);
+  });
 });

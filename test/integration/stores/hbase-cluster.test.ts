@@ -13,7 +13,7 @@ import type { Region } from '../../../stores/hbase/locate/region.js';
 import { splitKeys, tableSchema } from '../../../stores/hbase/tables.js';
 import { type ByteString, utf8Bytes } from '../../../stores/hbase/wire/byte-string.js';
 import { readCells } from '../../../stores/hbase/wire/cell-block.js';
-import { startTestHBase, type TestHBase } from '../../support/hbase.js';
+import { startSecondMaster, startTestHBase, type TestHBase } from '../../support/hbase.js';
 import { until } from '../../support/until.js';
 
 const TABLE = utf8Bytes('cluster');
@@ -51,10 +51,12 @@ describe('the HBase client over two region servers', () => {
   const acknowledged = new Map<string, number>();
   const begun = new Map<string, number>();
   let clockMs = 1;
+  /** What the client was told and got over. */
+  const causes = new Set<string>();
 
   before(async () => {
     hbase = await startTestHBase({ regionServers: 2 });
-    client = hbase.connect();
+    client = hbase.connect({ onRetry: (cause) => causes.add(cause) });
     admin = new HBaseAdmin(client);
     await admin.createTable(tableSchema(TABLE, CF), splitKeys(10));
     await write(ROWS);
@@ -173,6 +175,7 @@ describe('the HBase client over two region servers', () => {
       }
     }, PATIENT_TIMEOUT_MS);
     assert.deepEqual(tally.failures, []);
+    assert.ok(causes.has('RegionMovedException'), [...causes].join());
   });
 
   it('reads what the other server has while one is away, also in one batch with what it has not', async () => {
@@ -204,9 +207,10 @@ describe('the HBase client over two region servers', () => {
     await allReadable();
   });
 
-  it('serves without a master, and waits for the next one where it takes one', async () => {
+  it('serves without a master, and goes to the next one where it takes one, and back', async () => {
     const [region] = await admin.regions(TABLE);
     assert.ok(region !== undefined);
+    const second = await startSecondMaster(hbase);
     const tally = await underLoad(async () => {
       await hbase.engine.process('master').kill();
       await sleep(500);
@@ -214,10 +218,14 @@ describe('the HBase client over two region servers', () => {
       const found = await stranger.getRows(TABLE, ROWS, {}, { timeoutMs: PATIENT_TIMEOUT_MS });
       assert.ok(found.every((cells) => cells.length === 1));
       stranger.close();
+      await admin.moveRegion(region);
+      assert.equal((await client.registry.findMaster())?.port, second.port);
+      second.kill();
       const moved = admin.moveRegion(region);
       await hbase.engine.start();
       await moved;
-    }, PATIENT_TIMEOUT_MS);
+      assert.equal((await client.registry.findMaster())?.port, hbase.engine.ports.master);
+    }, PATIENT_TIMEOUT_MS).finally(second.kill);
     assert.deepEqual(tally.failures, []);
   });
 
