@@ -294,6 +294,7 @@ async function start(message: StartMessage): Promise<void> {
   try {
     worker = new Worker(message);
     await worker.start();
+    log.info({ place: message.place }, 'The worker serves');
   } catch (error) {
     const message = tellError(error);
     log.error({ err: error }, 'The worker cannot start');

@@ -14,9 +14,9 @@ const UID = 'uid-00095';
 const DEAD_LETTERS = 'quanren_gateway_stream_dead_letters_total{topic="membership-changes"}';
 
 const data = new DataFolder();
-let gateway: GatewayProcess | undefined;
+const started: GatewayProcess[] = [];
 after(async () => {
-  await gateway?.stop();
+  for (const gateway of started) await gateway.stop();
   await data.remove();
 });
 
@@ -26,16 +26,16 @@ test('no user and no credential, whatever fails; and what fails again and again 
   const caller = createApiKey('app', ['match:read']);
   const file = path.join(data.folder, 'keys.json');
   writeFileSync(file, JSON.stringify([caller.entry]));
-  gateway = await GatewayProcess.start(data, {
+  const gateway = await GatewayProcess.start(data, {
     QUANREN_AUTH_API_KEYS_FILE: file,
     QUANREN_HBASE_NODES: `127.0.0.1:${await findFreePort()}`,
     QUANREN_GATEWAY_WORKERS: '1',
     NODE_OPTIONS: '--inspect-port=0',
   });
-  const { get } = { get: gateway.get.bind(gateway) };
+  started.push(gateway);
   const ask = async (target: string, init: { method?: string; body?: string } = {}) =>
     (
-      await get(target, {
+      await gateway.get(target, {
         ...init,
         headers: { authorization: `Bearer ${caller.key}`, 'content-type': 'application/json' },
       })
@@ -49,15 +49,17 @@ test('no user and no credential, whatever fails; and what fails again and again 
   assert.equal(await ask('/match/batch', batch), 200);
   assert.equal(await ask(`/tags?uid=${UID}`), 503);
   assert.equal(await ask(`/nowhere/${UID}?uid=${UID}`), 404);
-  assert.equal((await get(`/match?uid=${UID}`, { headers: { authorization: `Bearer ${UID}` } })).status, 401);
+  const stranger = await gateway.get(`/match?uid=${UID}`, {
+    headers: { authorization: `Bearer ${UID}` },
+  });
+  assert.equal(stranger.status, 401);
 
   // Messages that break their schema.
   const log = new Log(path.join(data.folder, 'bus'));
   const poison = { key: UID, value: Buffer.from(JSON.stringify({ type: 'membership-changed', uid: [UID] })) };
   await log.transact(() => log.append('membership-changes', 0, new Array(20).fill(poison), Date.now()));
   await log.close();
-  const { metric } = { metric: gateway.metric.bind(gateway) };
-  await until('they are counted', async () => (await metric(DEAD_LETTERS)) === 20);
+  await until('they are counted', async () => (await gateway.metric(DEAD_LETTERS)) === 20);
 
   // Defects of a request, and one that ends the worker.
   const [worker] = gateway.workers();
@@ -77,14 +79,14 @@ test('no user and no credential, whatever fails; and what fails again and again 
   // It may not live to answer.
   await inspector.evaluate(`setTimeout(() => { throw new Error('${UID}'); })`).catch(() => undefined);
   inspector.close();
-  await until('it is replaced', async () => (await metric('quanren_gateway_workers')) === 1);
-  await until('its death is told', () => gateway?.output.includes('A defect ends this process'));
+  const told = (words: string) => gateway.output.split(words).length - 1;
+  await until('another one serves', () => told('The worker serves') === 2);
 
   const { output } = gateway;
   assert.ok(!output.includes('00095'), output);
   assert.ok(!output.includes(caller.key), output);
-  const times = (words: string) => output.split(words).length - 1;
-  assert.equal(times('A message of membership-changes failed: It was put aside'), 1, output);
-  assert.equal(times('A request failed: Error, a defect'), 1, output);
+  assert.equal(told('A message of membership-changes failed: It was put aside'), 1, output);
+  assert.equal(told('A request failed: Error, a defect'), 1, output);
+  assert.equal(told('A defect ends this process'), 1);
   assert.match(output, /The store: not reached yet/);
 });
