@@ -10,7 +10,7 @@
  * 3. Hits, 64 times the connections: at the pace of the cache no generator on one core offers twice what the gateway on
  *    the other can do, so the load grows by connections that wait.
  * 4. Connections that only sit there, 10,000 of them, half of which write a byte every five seconds, beside hits at a
- *    stated rate.
+ *    stated rate; of the gateway and of a bare uWebSockets.js server.
  *
  * The gateway runs on core 0, the load on core 1.
  *
@@ -29,6 +29,7 @@ import { type BenchGateway, startGateway } from './support/gateway.js';
 import { needWrk, offerLoad, runWrk, uidOf, type WrkResult } from './support/load.js';
 import type { LoadResult } from './support/open-loop.js';
 import { LOAD_CORE } from './support/processes.js';
+import { startBareUws } from './support/start-bare-uws.js';
 
 const { values } = parseArgs({
   options: {
@@ -54,6 +55,7 @@ const LIMIT = 3_000;
 const WARM_UP_SECONDS = 5;
 /** Far below what both cores can do: the question is what sitting costs the others. */
 const [SITTERS, SITTERS_RATE] = [10_000, 2_000];
+const SITTERS_WORKERS = [1, 4];
 
 const NOBODY_CACHED = { QUANREN_GATEWAY_CACHE_ENTRIES: '16' };
 const ALL_CACHED = { QUANREN_GATEWAY_CACHE_ENTRIES: String(10 * USERS) };
@@ -188,43 +190,82 @@ async function crowdHits(data: DataFolder): Promise<void> {
   });
 }
 
-/** Each round once without and once with those that sit, over one gateway. */
-async function besideSitters(data: DataFolder): Promise<void> {
-  await withGateway(data, ALL_CACHED, async (gateway) => {
-    const [alone, beside]: [LoadResult[], LoadResult[]] = [[], []];
-    const program = path.join(import.meta.dirname, 'overload', 'sitting-connections.js');
+interface Beside {
+  readonly alone: LoadResult[];
+  readonly beside: LoadResult[];
+}
+
+/** Without and with those that sit. */
+async function besideSitters(port: number, seed: number, { alone, beside }: Beside): Promise<void> {
+  const ask = (turn: number) =>
+    offerLoad({
+      ...{ port, perSecond: SITTERS_RATE, seconds: seconds / 4, connections },
+      ...{ targets: SHORT, seed: seed + turn, spins: true },
+    });
+  alone.push(await ask(0));
+  const program = path.join(import.meta.dirname, 'overload', 'sitting-connections.js');
+  // Those that sit are to wait for the generator, not it for them.
+  const args = [
+    '-c',
+    LOAD_CORE,
+    'nice',
+    '-n',
+    '15',
+    process.execPath,
+    program,
+    String(port),
+    String(SITTERS),
+  ];
+  const sitters = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(sitters.stdout, 'data');
+  beside.push(await ask(1));
+  sitters.kill();
+  await once(sitters, 'exit');
+}
+
+/** In turns with a bare uWebSockets.js server, and over one worker and several: who closes those that sit is uWebSockets.js. */
+async function sitting(data: DataFolder): Promise<void> {
+  const bare = await startBareUws();
+  const measured = new Map<string, Beside>();
+  const of = (name: string): Beside => {
+    const found = measured.get(name) ?? { alone: [], beside: [] };
+    measured.set(name, found);
+    return found;
+  };
+  try {
     for (let i = 0; i < rounds; i++) {
-      alone.push(await offer(gateway, SITTERS_RATE, seconds / 2, 5 * i, SHORT));
-      const args = ['-c', LOAD_CORE, process.execPath, program, String(gateway.port), String(SITTERS)];
-      const sitters = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-      await once(sitters.stdout, 'data');
-      beside.push(await offer(gateway, SITTERS_RATE, seconds / 2, 5 * i + 1, SHORT));
-      sitters.kill();
-      await once(sitters, 'exit');
+      await besideSitters(Number(new URL(bare.url).port), 10 * i, of('bare uWebSockets.js'));
+      for (const workers of SITTERS_WORKERS) {
+        const settings = { ...ALL_CACHED, QUANREN_GATEWAY_WORKERS: String(workers) };
+        await withGateway(data, settings, ({ port }) =>
+          besideSitters(port, 10 * i, of(`the gateway, workers: ${workers}`)),
+        );
+      }
     }
-    console.log(`\nHits at ${SITTERS_RATE}/s.\n`);
-    showHead('beside', 'p50 ms', 'p99 ms', 'failed', 'generator late, p99 ms');
-    for (const [name, all] of [
-      ['nobody', alone],
-      [`${SITTERS} that sit`, beside],
-    ] as const) {
-      const cell = (of: (result: LoadResult) => number, digits: number) => show(median(all.map(of)), digits);
+  } finally {
+    await bare.stop();
+  }
+  console.log(`\nHits at ${SITTERS_RATE}/s, alone and beside ${SITTERS} connections that sit.\n`);
+  showHead('', 'p50 ms', 'p99 ms', 'failed', 'generator late, p99 ms');
+  for (const [name, { alone, beside }] of measured)
+    for (const [label, all] of [['alone', alone] as const, ['beside', beside] as const]) {
+      const cell = (pick: (result: LoadResult) => number, digits: number) =>
+        show(median(all.map(pick)), digits);
       showRow(
-        name,
+        `${name}, ${label}`,
         cell(({ accepted }) => accepted.p50, 2),
         cell(({ accepted }) => accepted.p99, 2),
         cell(({ failed }) => failed, 0),
         cell(({ lateness }) => lateness.p99, 2),
       );
     }
-  });
 }
 
 const PARTS: Readonly<Record<string, (data: DataFolder) => Promise<void>>> = {
   misses: (data) => offerTwice(data, 'Misses', NOBODY_CACHED, MIXED),
   limit: (data) => offerTwice(data, `Hits, at most ${LIMIT} a second`, LIMITED, SHORT),
   hits: crowdHits,
-  sitting: besideSitters,
+  sitting,
 };
 
 const names = values.parts.split(',');
