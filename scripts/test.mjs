@@ -58,8 +58,7 @@ function check() {
 }
 
 async function test(sources, timeout = LONGEST_FILE_MS) {
-  let passed = 0;
-  let failed = 0;
+  let [passed, failed, skipped] = [0, 0, 0];
   const failures = [];
   const stream = runTests({ files: sources.map(compiled), concurrency: 2, timeout });
   const count = (data, add) => {
@@ -70,7 +69,8 @@ async function test(sources, timeout = LONGEST_FILE_MS) {
   };
   stream.on('test:pass', (data) =>
     count(data, () => {
-      passed += 1;
+      if (data.skip === undefined) passed += 1;
+      else skipped += 1;
     }),
   );
   stream.on('test:fail', (data) => {
@@ -81,7 +81,7 @@ async function test(sources, timeout = LONGEST_FILE_MS) {
   stream.compose(reporter).pipe(process.stdout);
   await new Promise((resolve) => reporter.on('end', resolve));
   if (failures.length > 0) console.log(`\nfailed: ${failures.join(', ')}`);
-  console.log(`\n${passed} passed, ${failed} failed`);
+  console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   process.exit(failures.length === 0 && passed > 0 ? 0 : 1);
 }
 

@@ -8,7 +8,7 @@
  *   refuse     connections are reset, new ones too
  */
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Weather =
@@ -22,23 +22,21 @@ export type Weather =
 const MAX_WAITING = 256;
 
 export class FaultProxy {
-  readonly #server: Server;
   readonly #port: number;
   readonly #sockets = new Set<Socket>();
   #weather: Weather = { kind: 'pass' };
 
-  private constructor(server: Server, port: number) {
-    this.#server = server;
+  private constructor(port: number) {
     this.#port = port;
-    server.on('connection', (socket) => this.#accept(socket));
   }
 
-  /** Listens on `host`, another address of loopback, and goes on to the same port of 127.0.0.1. */
+  /** Listens on `host`, another address of loopback, for as long as the process lives, and goes on to the same port of 127.0.0.1. */
   static async start(host: string, port: number): Promise<FaultProxy> {
-    const server = createServer();
+    const proxy = new FaultProxy(port);
+    const server = createServer((socket) => proxy.#accept(socket));
     server.listen(port, host);
     await once(server, 'listening');
-    return new FaultProxy(server, port);
+    return proxy;
   }
 
   /** From now on, for the connections that are there too. */
@@ -47,13 +45,6 @@ export class FaultProxy {
     if (weather.kind === 'refuse') for (const socket of this.#sockets) socket.resetAndDestroy();
     // What was held back goes on, or its connection would be silent for ever.
     for (const socket of this.#sockets) if (weather.kind !== 'half-open') socket.resume();
-  }
-
-  async stop(): Promise<void> {
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
   }
 
   #accept(client: Socket): void {

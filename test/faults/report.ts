@@ -29,6 +29,8 @@ export interface SceneReport {
   readonly answeredByHurt: number | undefined;
   /** Of those that were answered, the ones that said `stale`. */
   readonly stale: number;
+  /** From DETECTION_MS on, of all users: those who got no answer and no refusal, and whom nobody could be asked for. */
+  readonly failed: number;
   readonly changingAnswered: number;
   readonly newAnswered: number;
   /**
@@ -102,6 +104,10 @@ export function reportOf(
     answered: share(of('steady'), isAnswered),
     answeredByHurt: hurt === undefined ? undefined : share(hurtSteady, isAnswered),
     stale: share(of('steady'), (outcome) => outcome === 'stale'),
+    failed: scene.filter(
+      ({ outcome, atMs }) =>
+        (outcome === 'failed' || outcome === 'unsent') && atMs >= struckMs + DETECTION_MS,
+    ).length,
     changingAnswered: share(of('changing'), isAnswered),
     newAnswered: share(of('new'), isAnswered),
     refusedP50Ms: quantile(refusals, 0.5),

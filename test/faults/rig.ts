@@ -95,6 +95,9 @@ interface Parts {
   readonly yardstick: Yardstick;
 }
 
+const storesAt = (nodes: readonly Address[]) =>
+  openStores({ kind: 'hbase', nodes, user: 'quanren', tls: undefined });
+
 const uids = (kind: string, count: number) => Array.from({ length: count }, (_, i) => `${kind}-${i}`);
 const STEADY_UIDS = uids('steady', STEADY_USERS);
 const CHANGING_UIDS = uids('changing', CHANGING_USERS);
@@ -140,7 +143,7 @@ export class Rig {
       startTestEngine('postgres'),
     ]);
     const hbaseNodes = REGION_SERVERS.map((name) => ({ host: PROXY_HOST, port: ports[name] ?? 0 }));
-    const stores = openStores({ kind: 'hbase', nodes: hbaseNodes, user: 'quanren', tls: undefined });
+    const stores = storesAt(hbaseNodes);
     await stores.prepare();
     const broker = `${PROXY_HOST}:${ports.kafka}`;
     const kafkaConnection = { brokers: [broker], tls: null, sasl: null, prefix: '' };
@@ -251,14 +254,22 @@ export class Rig {
     }
   }
 
-  /** Resolves when HBase serves every region again: servers answer before their regions are open. */
+  /**
+   * Resolves when HBase serves every region again: servers answer before their regions are open. Each look is a client's that
+   * knows nothing of before, so that what a client needs to find back is counted as the gateways'.
+   */
   async storeServes(): Promise<void> {
-    const { memberships } = this.#parts.stores;
-    const canRead = () =>
-      memberships.getMany(STEADY_UIDS, { deadlineMs: 1_000 }).then(
-        () => true,
-        () => false,
-      );
+    const canRead = async () => {
+      const stores = storesAt(this.#parts.hbaseNodes);
+      try {
+        await stores.memberships.getMany(STEADY_UIDS, { deadlineMs: 1_000 });
+        return true;
+      } catch {
+        return false;
+      } finally {
+        await stores.close();
+      }
+    };
     await until('HBase serves', canRead, SERVES_WITHIN_MS, 100);
   }
 
