@@ -88,8 +88,8 @@ describe(`faults, seed ${SEED}`, { timeout: 3 * 3_600_000 }, () => {
       if (WANTED !== undefined) assert.equal(row.failed, 0, `no answer: ${row.firstFailure}`);
       if (scene.isStoreAway === true) {
         assert.ok(row.refusedP99Ms !== undefined && row.promptP99Ms !== undefined, 'nobody was refused');
-        // Beside what this machine itself adds: its cores run the load, HBase and Kafka too. Before it refuses, a gateway asks
-        // Redis, over the network of this process: that way leads through here three times, a prompt answer's once.
+        // Beside what this machine itself adds, whose cores run the load, HBase and Kafka too: before it refuses, a gateway asks Redis
+        // through the network, so that five processes have to be run one after the other, and two for a prompt answer.
         const withinMs = REFUSED_P99_MS + 3 * row.promptP99Ms;
         assert.ok(row.refusedP99Ms <= withinMs, `refused in ${row.refusedP99Ms}, not ${withinMs} ms`);
       }

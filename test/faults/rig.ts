@@ -12,7 +12,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { findFreePort } from '../../cli/ports.js';
-import { formatAddress } from '../../config/addresses.js';
+import { type Address, formatAddress } from '../../config/addresses.js';
+import { reasonOf } from '../../errors/reason-of.js';
 import type { EventBus } from '../../events/event-bus.js';
 import { openEventBus } from '../../events/open-event-bus.js';
 import { openStores, type Stores } from '../../stores/open-stores.js';
@@ -22,8 +23,9 @@ import { startTestEngine, type TestEngine } from '../support/engines.js';
 import { RawHttpClient } from '../support/raw-http-client.js';
 import { SmallDisk } from '../support/small-disk.js';
 import { until } from '../support/until.js';
+import { BadNetwork } from './bad-network.js';
 import { ControlPlane } from './control-plane.js';
-import { FaultProxy, type Weather } from './fault-proxy.js';
+import type { Weather } from './fault-proxy.js';
 import { Load } from './load.js';
 import { Truth } from './truth.js';
 import { Writer } from './writer.js';
@@ -84,8 +86,9 @@ interface Place {
 interface Parts {
   readonly folder: string;
   readonly engines: Engines;
-  readonly proxies: Readonly<Record<ProxiedName, readonly FaultProxy[]>>;
+  readonly network: BadNetwork;
   readonly disks: ReadonlyMap<DiskName, SmallDisk>;
+  readonly hbaseNodes: readonly Address[];
   readonly stores: Stores;
   readonly bus: EventBus;
   readonly writer: Writer;
@@ -111,12 +114,11 @@ export class Rig {
     const folder = mkdtempSync(path.join(tmpdir(), 'quanren-faults-'));
     const ports: Record<string, number> = {};
     for (const name of [...REGION_SERVERS, 'kafka', 'redis']) ports[name] = await findFreePort();
-    const proxyOf = (name: string) => FaultProxy.start(PROXY_HOST, ports[name] ?? 0);
-    const proxies = {
-      hbase: await Promise.all(REGION_SERVERS.map(proxyOf)),
-      kafka: [await proxyOf('kafka')],
-      redis: [await proxyOf('redis')],
-    };
+    const portsOf = (names: readonly string[]) => names.map((name) => ports[name] ?? 0);
+    const network = await BadNetwork.start({
+      host: PROXY_HOST,
+      ports: { hbase: portsOf(REGION_SERVERS), kafka: portsOf(['kafka']), redis: portsOf(['redis']) },
+    });
     const [hbaseFolder, kafkaFolder] = [path.join(folder, 'hbase'), path.join(folder, 'kafka')];
     const disks = new Map<DiskName, SmallDisk>();
     // Of HBase, what the DataNode keeps: what the NameNode knows is on another disk, as anywhere.
@@ -155,6 +157,7 @@ export class Rig {
     });
     const plane = await ControlPlane.start(postgres.engine, bus, () => writer.hasPublishedAll);
     for (const crowdCode of [CROWD, SWITCHED_CROWD]) await plane.addCrowd(crowdCode);
+    await writeFile(path.join(folder, CLOCK_STEP), '0');
     const environment = {
       NODE_OPTIONS: `--inspect-port=0 --import=${path.join(import.meta.dirname, 'step-clock.js')}`,
       CLOCK_STEP_FILE: path.join(folder, CLOCK_STEP),
@@ -184,7 +187,7 @@ export class Rig {
     const engines = { hbase, kafka, redis, postgres };
     const yardstick = await Yardstick.start();
     const rig = new Rig({
-      ...{ folder, engines, proxies, disks, stores, bus, writer, plane, places, load, yardstick },
+      ...{ folder, engines, network, disks, hbaseNodes, stores, bus, writer, plane, places, load, yardstick },
     });
     await rig.#begin();
     return rig;
@@ -242,15 +245,22 @@ export class Rig {
     return this.#parts.writer.lastAcknowledgedMs;
   }
 
-  turn(engine: ProxiedName, weather: Weather): void {
-    for (const proxy of this.#parts.proxies[engine]) proxy.turn(weather);
+  turn(engine: ProxiedName, weather: Weather): Promise<void> {
+    return this.#parts.network.turn(engine, weather);
   }
 
   /** Sets the clocks of all gateways so many milliseconds beside the machine's. */
   async setClocks(stepMs: number): Promise<void> {
     await writeFile(path.join(this.#parts.folder, CLOCK_STEP), String(stepMs));
     for (const gateway of this.gateways) {
-      for (const pid of [gateway.child.pid ?? 0, ...gateway.workers()]) process.kill(pid, 'SIGUSR2');
+      for (const pid of [gateway.child.pid ?? 0, ...gateway.workers()]) {
+        try {
+          process.kill(pid, 'SIGUSR2');
+        } catch (error) {
+          // It was just killed: what is started in its place reads the step by itself.
+          if (reasonOf(error) !== 'ESRCH') throw error;
+        }
+      }
     }
   }
 
@@ -332,7 +342,7 @@ export class Rig {
   }
 
   async stop(): Promise<void> {
-    const { load, writer, plane, stores, bus, engines, proxies, disks, yardstick, folder } = this.#parts;
+    const { load, writer, plane, stores, bus, engines, network, disks, yardstick, folder } = this.#parts;
     await load.stop();
     await writer.stop();
     await yardstick.stop();
@@ -341,8 +351,7 @@ export class Rig {
     await stores.close();
     await bus.close();
     await Promise.all(Object.values(engines).map((engine) => engine.remove()));
-    const all = Object.values(proxies).flat();
-    await Promise.all(all.map((proxy) => proxy.stop()));
+    await network.stop();
     for (const disk of disks.values()) disk.unmount();
     rmSync(folder, { recursive: true, force: true });
   }

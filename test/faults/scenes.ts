@@ -83,8 +83,8 @@ function badNetwork(about: ProxiedName, name: string, weather: Weather): Scene {
     about,
     forMs: 5_000,
     ...(about === 'hbase' && CUT_OFF.has(weather.kind) ? { isStoreAway: true } : {}),
-    strike: async (rig) => rig.turn(about, weather),
-    mend: async (rig) => rig.turn(about, { kind: 'pass' }),
+    strike: (rig) => rig.turn(about, weather),
+    mend: (rig) => rig.turn(about, { kind: 'pass' }),
   };
 }
 
