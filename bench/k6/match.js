@@ -1,5 +1,6 @@
 // What the k6 scripts ask: users of users.js, half list queries, half crowdCode queries.
 // Settings by environment (-e NAME=VALUE): BASE_URL, CROWD, TOKEN, those of users.js; P99_MS and P999_MS are the latencies to hold.
+// k6's own pauses count as the gateway's: run it with GOGC=off GOMEMLIMIT=3GiB GOMAXPROCS=4 (support/k6.ts says why).
 import { check } from 'k6';
 import http from 'k6/http';
 import { pickUid } from './users.js';
