@@ -303,6 +303,11 @@ export class Rig {
     await gone;
   }
 
+  /** To its main process and its workers. */
+  signalVictim(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    for (const pid of [this.victim.child.pid ?? 0, ...this.victim.workers()]) process.kill(pid, signal);
+  }
+
   /** Resolves when it listens. */
   async startVictim(): Promise<void> {
     const [place] = this.#parts.places;

@@ -216,6 +216,16 @@ const gatewayKilled: Scene = {
   mend: (rig) => rig.startVictim(),
 };
 
+/** For longer than what it knew is fresh: when it goes on, it must see by itself that it slept. */
+const gatewayPaused: Scene = {
+  name: 'a gateway paused (SIGSTOP), and resumed',
+  about: 'gateway',
+  forMs: 7_000,
+  hurtsGateway: true,
+  strike: async (rig) => rig.signalVictim('SIGSTOP'),
+  mend: async (rig) => rig.signalVictim('SIGCONT'),
+};
+
 const redisEmptied: Scene = {
   name: 'Redis emptied (FLUSHALL)',
   about: 'redis',
@@ -230,10 +240,13 @@ const SHORT: readonly Scene[] = [redisKilled, redisPaused, kafkaKilled, hbasePau
 const SINGLE: readonly Scene[] = [
   ...SHORT.map((scene) => ({ ...scene, isShort: true as const })),
   kafkaPaused,
+  paused('hbase', 'one of two region servers', ['regionserver-2']),
   oneKilled,
   hbaseKilled,
   postgresKilled,
+  paused('postgres', 'Postgres'),
   gatewayKilled,
+  gatewayPaused,
   throws,
   worker('spins'),
   worker('runs out of memory'),
@@ -250,6 +263,7 @@ const SINGLE: readonly Scene[] = [
   badNetwork('hbase', 'HBase', { kind: 'refuse' }),
   badNetwork('kafka', 'Kafka', { kind: 'delay', delayMs: 200 }),
   badNetwork('kafka', 'Kafka', { kind: 'half-open' }),
+  badNetwork('kafka', 'Kafka', { kind: 'cut', cutAfterBytes: 20_000 }),
 ];
 
 /** With two at once that lean on each other: what one is for is away when the other needs it. */

@@ -33,14 +33,19 @@ const deadBus: EventBus = {
 
 const log = pino({ level: 'silent' });
 
-async function start(bus: EventBus, stores: WorkerOptions['stores'], redis?: WorkerOptions['redis']) {
+async function start(
+  bus: EventBus,
+  stores: WorkerOptions['stores'],
+  redis?: WorkerOptions['redis'],
+  everyMs = 3_600_000,
+) {
   const folder = path.join(data.folder, 'gateway');
   mkdirSync(folder, { recursive: true });
   const gateway = await startGateway({
     bus,
     stores,
     redis,
-    snapshots: { folder, everyMs: 3_600_000 },
+    snapshots: { folder, everyMs },
     deadLetters: new Map(),
     log,
     errors: new ErrorLog({ log, stopwatch: () => performance.now() }),
@@ -161,4 +166,20 @@ test('what changed while no gateway ran is known once the stream is followed aga
   const { ask } = await start(data.bus, embedded);
   await until('fresh', async () => (await ask('u1')).status === 'fresh');
   assert.deepEqual((await ask('u1')).userCrowds, []);
+});
+
+test('it saves while it runs, too: one that dies without a word has lost no more than the last minutes', async () => {
+  const { gateway, ask } = await start(data.bus, embedded, undefined, 200);
+  await until('fresh', async () => (await ask('met late')).status === 'fresh');
+  const again = async () => {
+    const { gateway: second, ask: askSecond } = await start(deadBus, await awayHBase());
+    const { userCrowds } = await askSecond('met late');
+    await second.stop();
+    gateways.pop();
+    return userCrowds;
+  };
+  // The first one still runs: nothing but its timer can have saved.
+  await until('somebody who begins now knows him', async () => (await again()) !== undefined);
+  await gateway.stop();
+  gateways.pop();
 });
