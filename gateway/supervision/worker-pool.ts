@@ -83,6 +83,7 @@ export class WorkerPool {
   #deathsInARow = 0;
   #isStopping = false;
   #watch: NodeJS.Timeout | undefined;
+  #checkedAtMs = 0;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -90,6 +91,7 @@ export class WorkerPool {
 
   /** Resolves when every worker listens; rejects with `set_up` when one cannot. */
   async start(): Promise<void> {
+    this.#checkedAtMs = performance.now();
     this.#watch = setInterval(() => this.#checkAll(), WATCH_EVERY_MS);
     await Promise.all(Array.from({ length: this.#options.count }, (_, place) => this.#startAt(place)));
   }
@@ -225,6 +227,13 @@ export class WorkerPool {
 
   #checkAll(): void {
     const nowMs = performance.now();
+    const sleptMs = nowMs - this.#checkedAtMs - WATCH_EVERY_MS;
+    this.#checkedAtMs = nowMs;
+    if (sleptMs > WATCH_EVERY_MS) {
+      // This process itself stood still, and perhaps the machine: what the workers said meanwhile is still to be read.
+      for (const place of this.#places.values()) place.heardAtMs += sleptMs;
+      return;
+    }
     for (const place of this.#places.values()) {
       const silentMs = nowMs - place.heardAtMs;
       if (silentMs > (place.isServing ? DEAD_AFTER_MS : LISTEN_WITHIN_MS)) this.#kill(place, 'stuck');
