@@ -51,19 +51,21 @@ const REQUESTS_PER_CONNECTION = 20;
 /** Connections to one gateway. */
 class Pool {
   readonly #port: number;
+  readonly #random: Random;
   readonly #idle: RawHttpClient[] = [];
   readonly #served = new WeakMap<RawHttpClient, number>();
   #open = 0;
 
-  constructor(port: number) {
+  constructor(port: number, random: Random) {
     this.#port = port;
+    this.#random = random;
   }
 
   async ask(target: string): Promise<RawReply | undefined> {
-    let client = this.#idle.pop();
+    let client = this.#takeIdle();
     while (client?.isOpen === false) {
       this.#open -= 1;
-      client = this.#idle.pop();
+      client = this.#takeIdle();
     }
     if (client === undefined) {
       if (this.#open >= MAX_CONNECTIONS) return undefined;
@@ -96,6 +98,16 @@ class Pool {
     }
   }
 
+  /** Any of them: those of one worker that answered last must not get all that comes next. */
+  #takeIdle(): RawHttpClient | undefined {
+    const last = this.#idle.pop();
+    if (last === undefined || this.#idle.length === 0) return last;
+    const place = this.#random.int(this.#idle.length + 1);
+    const taken = this.#idle[place] ?? last;
+    if (place < this.#idle.length) this.#idle[place] = last;
+    return taken;
+  }
+
   close(): void {
     for (const client of this.#idle) client.destroy();
   }
@@ -112,7 +124,7 @@ export class Load {
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#pools = options.ports.map((port) => new Pool(port));
+    this.#pools = options.ports.map((port) => new Pool(port, options.random));
   }
 
   start(): void {
