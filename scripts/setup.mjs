@@ -2,11 +2,11 @@
 // lockfile) and compiles the sources (once per state of them). Plain JavaScript without dependencies, because it runs before both.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 export const root = path.resolve(import.meta.dirname, '..');
-const NOT_SOURCES = new Set(['node_modules', 'dist', '.git', '.quanren']);
+const NOT_SOURCES = new Set(['node_modules', 'dist', 'dist.next', '.git', '.quanren']);
 
 /** Runs a command of the project with its output shown on stderr, and ends this process if it fails. */
 export function run(command, args, options = {}) {
@@ -74,14 +74,16 @@ function hashSources() {
 
 function ensureBuilt() {
   const dist = path.join(root, 'dist');
-  const stamp = path.join(dist, '.built');
   const wanted = hashSources();
-  if (isStamped(stamp, wanted)) return;
+  if (isStamped(path.join(dist, '.built'), wanted)) return;
   console.error('Compiling …');
-  // What is there may come from sources that are no longer, or from a compiler that was interrupted.
+  // Beside what is there, which may run just now, and in its place once it is whole; nothing of sources that are no longer stays.
+  const next = path.join(root, 'dist.next');
+  rmSync(next, { recursive: true, force: true });
+  runTool('typescript/bin/tsc', ['-p', '.', '--outDir', next]);
+  writeFileSync(path.join(next, '.built'), wanted);
   rmSync(dist, { recursive: true, force: true });
-  runTool('typescript/bin/tsc', ['-p', '.']);
-  writeFileSync(stamp, wanted);
+  renameSync(next, dist);
 }
 
 export function setUp() {
