@@ -11,6 +11,8 @@ const MASTERS = 3;
 const SLOTS = 16_384;
 /** A node that is silent for so long is taken for dead. */
 const NODE_TIMEOUT_MS = 1_000;
+/** While one of these is 1, a replica that has just got all of its master's entries would have none after a kill. */
+const UNWRITTEN = ['aof_rewrite_in_progress', 'aof_rewrite_scheduled'];
 
 export interface RedisCluster {
   readonly location: RedisLocation;
@@ -86,8 +88,13 @@ async function join(admins: readonly Redis[], nodes: readonly TestEngine[]): Pro
     assert.ok(master !== undefined);
     await admin.cluster('REPLICATE', String(await master.cluster('MYID')));
     await until(
-      'the replica follows',
-      async () => String(await admin.info('replication')).includes('master_link_status:up'),
+      'the replica follows, and has begun its log anew with what it got',
+      async () => {
+        const [link, log] = [await admin.info('replication'), await admin.info('persistence')];
+        return (
+          link.includes('master_link_status:up') && UNWRITTEN.every((field) => log.includes(`${field}:0`))
+        );
+      },
       20_000,
     );
   }
