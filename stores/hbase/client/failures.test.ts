@@ -40,10 +40,9 @@ describe('what is done about a failure', () => {
     assert.equal(finalError(exception('NotServingRegionException')).code, 'unavailable');
     assert.equal(finalError(exception('security.AccessDeniedException')).code, 'set_up');
     assert.equal(finalError(new WireError('x')).code, 'unavailable');
-    // Its sentence may name a region by the uid that it begins with.
-    assert.equal(
-      finalError(exception('NotServingRegionException')).message,
-      'HBase: it answered NotServingRegionException.',
-    );
+    // Their sentences may name a region by the uid that it begins with.
+    for (const name of ['NotServingRegionException', 'NoSuchColumnFamilyException'])
+      assert.equal(finalError(exception(name)).message, `HBase: it answered ${name}.`);
+    assert.equal(finalError(new TypeError('u1')).message, 'HBase: a defect of its client.');
   });
 });

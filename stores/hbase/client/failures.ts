@@ -8,6 +8,7 @@ import { backOffMs } from '../../../errors/back-off.js';
 import { QuanrenError } from '../../../errors/quanren-error.js';
 import { CONNECTION_FAILURES, ConnectionError } from '../connection/connection-error.js';
 import { RemoteException } from '../connection/remote-exception.js';
+import { WireError } from '../wire/wire-error.js';
 
 /**
  * `relocate`: the region is elsewhere; find it and try there, the first time at once.
@@ -98,10 +99,12 @@ export function finalError(error: unknown): QuanrenError {
   return new QuanrenError(code, `HBase: ${sayWhy(error)}`, { cause: error });
 }
 
-/** In words for callers. HBase's own name regions by their first rows, and these are users: only whoever set it up gets them. */
+/** In words of ours alone. HBase's own name regions by their first rows, and these are users. */
 export function sayWhy(error: unknown): string {
-  if (error instanceof RemoteException && !isSetUp(error)) return `it answered ${error.className}.`;
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof RemoteException) return `it answered ${error.className}.`;
+  const isOurs =
+    error instanceof ConnectionError || error instanceof WireError || error instanceof QuanrenError;
+  return isOurs ? error.message : 'a defect of its client.';
 }
 
 function isSetUp(error: unknown): boolean {

@@ -37,7 +37,7 @@ const ROWS = {
 
 export interface ServerQueueOptions {
   readonly link: () => ServerLink;
-  /** While more than this wait, those whose callers have given up are let go. */
+  /** While so many or more wait, those whose callers have given up are let go. */
   readonly maxWaiting: number;
   readonly callTimeoutMs: number;
   /** Operations that were not done, and why. `isRest`: the server did others of the same call, and not yet these. */

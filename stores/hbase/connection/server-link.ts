@@ -66,6 +66,7 @@ export class ServerLink {
 
   /** Until it is asked again. */
   disconnect(): void {
+    this.#askedAtMs = Number.NEGATIVE_INFINITY;
     this.#connection?.close();
   }
 
