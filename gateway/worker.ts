@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthenticator, toAuthOptions } from '../auth/authenticator.js';
 import { createLogger, logCrashes } from '../config/logger.js';
 import { ErrorLog } from '../errors/error-log.js';
+import { QuanrenError } from '../errors/quanren-error.js';
 import { tellError } from '../errors/tell-error.js';
 import { ConcurrencyLimit } from '../stores/concurrency-limit.js';
 import type { ImmediateMembershipSource } from '../stores/membership-store.js';
@@ -124,6 +125,7 @@ class Worker {
   async start(): Promise<void> {
     const options = this.#options;
     const stats = this.#stats;
+    const noteDefect = (error: unknown) => errors.note('A request', error);
     const shared = {
       cache: this.#cache,
       catalog: this.#catalog,
@@ -138,8 +140,8 @@ class Worker {
       stats,
       deadlineMs: options.storeDeadlineMs,
       now: this.#now,
+      onDefect: noteDefect,
     };
-    const noteDefect = (error: unknown) => errors.note('A request', error);
     const counters = {
       onBatch: (size: number, tookMs: number) => {
         stats.observe('batchSize', size);
@@ -296,7 +298,9 @@ async function start(message: StartMessage): Promise<void> {
     await worker.start();
     log.info({ place: message.place }, 'The worker serves');
   } catch (error) {
-    const message = tellError(error);
+    // What is ours says what to do; of a defect the log tells where it arose.
+    const message =
+      error instanceof QuanrenError ? error.message : 'A worker could not start: its log says why.';
     log.error({ err: error }, 'The worker cannot start');
     process.send?.({ kind: 'failed', message } satisfies FromWorker, undefined, {}, () => process.exit(1));
   }

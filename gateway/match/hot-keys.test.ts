@@ -40,7 +40,18 @@ function makeWorld(entries = 64) {
   });
   const limit = new ConcurrencyLimit();
   const shedder = { admits: () => true };
-  const shared = { cache, catalog, clock, limit, shedder, generations, stats, deadlineMs: 1_000, now };
+  const shared = {
+    onDefect: assert.ifError,
+    cache,
+    catalog,
+    clock,
+    limit,
+    shedder,
+    generations,
+    stats,
+    deadlineMs: 1_000,
+    now,
+  };
   const reader = new MembershipReader({
     ...shared,
     source: {

@@ -38,7 +38,17 @@ function askForTags(world: {
     sets: new CrowdSets(),
   });
   const shedder = { admits: () => true };
-  const shared = { cache, catalog, clock, limit, shedder, stats, deadlineMs: 1_000, now: () => NOW_MS };
+  const shared = {
+    onDefect: assert.ifError,
+    cache,
+    catalog,
+    clock,
+    limit,
+    shedder,
+    stats,
+    deadlineMs: 1_000,
+    now: () => NOW_MS,
+  };
   const reader = new MembershipReader({
     ...shared,
     generations,

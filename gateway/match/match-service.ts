@@ -39,6 +39,8 @@ export interface MatchServiceOptions {
   readonly deadlineMs: number;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Hears of each error of a read that is not ours. */
+  readonly onDefect: (error: unknown) => void;
 }
 
 const CATALOG_NOT_LOADED = new QuanrenError(
@@ -134,7 +136,7 @@ export class MatchService {
    * signs of life are theirs: when it is silent, changes of tags may be waiting too.
    */
   tags(query: string, responder: Responder): void {
-    const { catalog, tags, limit, shedder, deadlineMs, now } = this.#options;
+    const { catalog, tags, limit, shedder, deadlineMs, now, onDefect } = this.#options;
     try {
       const { uid } = parseTagsQuery(query);
       if (!catalog.isLoaded) throw STREAM_NOT_FOLLOWED;
@@ -150,7 +152,7 @@ export class MatchService {
         },
         (error: unknown) => {
           limit.release(1, performance.now() - startMs, true, now());
-          responder.fail(readFailure(error));
+          responder.fail(readFailure(error, onDefect));
         },
       );
     } catch (error) {

@@ -45,6 +45,7 @@ function makeWorld(
   });
   const counts = { batches: [] as number[], coalesced: 0, refreshes: 0, fills: 0, drops: 0, immediate: 0 };
   const reader = new MembershipReader({
+    onDefect: assert.ifError,
     source,
     shared,
     cache,

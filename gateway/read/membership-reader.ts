@@ -37,6 +37,8 @@ export interface ReaderCounters {
 
 export interface MembershipReaderOptions {
   readonly source: MembershipSource;
+  /** Hears of each error of a read that is not ours. */
+  readonly onDefect: (error: unknown) => void;
   readonly shared?: SharedLevel | undefined;
   readonly cache: MembershipCache;
   readonly generations: Generations;
@@ -186,7 +188,7 @@ export class MembershipReader {
 
   /** `startMs`: when the flights took off, on `performance.now()`'s clock. */
   async #readStore(misses: readonly Miss[], startMs: number, answer?: SharedAnswer): Promise<void> {
-    const { source, limit, counters, catalog, deadlineMs, now, busyMs } = this.#options;
+    const { source, limit, counters, catalog, deadlineMs, now, busyMs, onDefect } = this.#options;
     const askedMs = performance.now();
     const busyBeforeMs = busyMs();
     let outcomes: readonly ReadOutcome[];
@@ -197,13 +199,13 @@ export class MembershipReader {
       const found = await (source.getEach?.(uids, options) ?? source.getMany(uids, options));
       if (answer !== undefined) fillShared(answer, misses, found);
       outcomes = found.map((each) =>
-        each instanceof QuanrenError ? readFailure(each) : catalog.sortedActive(each.keys()),
+        each instanceof QuanrenError ? readFailure(each, onDefect) : catalog.sortedActive(each.keys()),
       );
       // One server of several that is away says nothing of how much the others can be asked.
       hasFailed = outcomes.every((each) => each instanceof QuanrenError);
     } catch (error) {
       hasFailed = true;
-      const failure = readFailure(error);
+      const failure = readFailure(error, onDefect);
       outcomes = misses.map(() => failure);
     }
     const tookMs = performance.now() - askedMs;

@@ -231,7 +231,7 @@ export class WorkerPool {
     this.#checkedAtMs = nowMs;
     if (sleptMs > WATCH_EVERY_MS) {
       // This process itself stood still, and perhaps the machine: what the workers said meanwhile is still to be read.
-      for (const place of this.#places.values()) place.heardAtMs += sleptMs;
+      for (const place of this.#places.values()) place.heardAtMs = Math.min(nowMs, place.heardAtMs + sleptMs);
       return;
     }
     for (const place of this.#places.values()) {

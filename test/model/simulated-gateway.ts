@@ -1,4 +1,5 @@
 /** A gateway of the model: the real follower, gate, readers and caches, in one main and its workers, joined by queues. */
+import assert from 'node:assert/strict';
 import { QuanrenError } from '../../errors/quanren-error.js';
 import type { EventBus } from '../../events/event-bus.js';
 import { CrowdSets } from '../../gateway/cache/crowd-sets.js';
@@ -94,6 +95,7 @@ export class SimulatedWorker {
       onAging: (hash, uid) => reader.refresh(hash, uid),
     });
     const shared = {
+      onDefect: assert.ifError,
       cache,
       catalog: this.#catalog,
       clock: this.#clock,

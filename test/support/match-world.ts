@@ -72,6 +72,7 @@ export function createMatchWorld({
     return !load.isTooMuch;
   };
   const shared = {
+    onDefect: assert.ifError,
     cache,
     catalog,
     clock,
@@ -97,7 +98,12 @@ export function createMatchWorld({
     busyMs: () => 0,
     counters,
   });
-  const service = new MatchService({ ...shared, reader, tags: { get: async () => new Map() } });
+  const service = new MatchService({
+    ...shared,
+
+    reader,
+    tags: { get: async () => new Map() },
+  });
   const fastPath = new FastPath(shared);
 
   const ask = (endpoint: 'match' | 'match_batch', serve: (responder: Responder) => void): Answer => {
