@@ -52,7 +52,7 @@ export function toBusError(what: string, error: unknown): QuanrenError {
 /** By what Node.js (`tls`) and kafkajs (`network/connection.js`) say: where TLS is on at one side alone, no code tells. */
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [/before secure TLS connection was established/, ': does this port of the broker speak TLS?'],
-  [/Closed connection/, ': the broker closed the connection; does this port want TLS?'],
+  [/Closed connection/, ': the broker closed the connection; if it always does, this port may want TLS'],
 ];
 
 const REFUSALS: ReadonlySet<string> = new Set([

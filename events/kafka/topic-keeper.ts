@@ -81,11 +81,11 @@ export class TopicKeeper {
         );
       }
     }
-    const compacted = topics.filter((topic) => topicSpec(topic).keptMs === undefined).map(this.#nameOf);
-    if (compacted.length === 0) return;
+    const keptForEver = topics.filter((topic) => topicSpec(topic).keptMs === undefined).map(this.#nameOf);
+    if (keptForEver.length === 0) return;
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: compacted.map((name) => ({
+      resources: keptForEver.map((name) => ({
         type: TOPIC_RESOURCE,
         name,
         configNames: ['cleanup.policy'],

@@ -142,7 +142,7 @@ describe('the bus over Kafka with TLS and SASL', () => {
         assert.rejects(bus.publish('tag-changes', [change]), { code: 'unavailable', message }),
       );
     await told({ brokers: [plainBroker], sasl: null }, /does this port of the broker speak TLS\?/);
-    await told({ tls: null }, /does this port want TLS\?/);
-    await told({ tls: null, sasl: null }, /does this port want TLS\?/);
+    await told({ tls: null }, /this port may want TLS/);
+    await told({ tls: null, sasl: null }, /this port may want TLS/);
   });
 });
