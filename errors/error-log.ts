@@ -49,11 +49,9 @@ export class ErrorLog {
     }
     this.#told.delete(key);
     if (this.#told.size === MAX_SENTENCES) {
-      for (const [oldest, { atMs }] of this.#told) {
-        if (nowMs - atMs < AGAIN_AFTER_MS) return undefined;
-        this.#told.delete(oldest);
-        break;
-      }
+      const [oldest] = this.#told;
+      if (oldest === undefined || nowMs - oldest[1].atMs < AGAIN_AFTER_MS) return undefined;
+      this.#told.delete(oldest[0]);
     }
     this.#told.set(key, { atMs: nowMs, repeated: 0 });
     return last?.repeated ?? 0;

@@ -47,8 +47,9 @@ function mayBeQuoted(error: unknown): boolean {
 }
 
 function framesOf({ stack = '', message }: Error): string[] {
-  // Its words come first, and may have lines that look like frames.
-  const from = Math.max(0, stack.indexOf(message));
+  // Its words come first, and may have lines that look like frames: where they are not found, nothing is.
+  const from = stack.indexOf(message);
+  if (from < 0) return [];
   return stack
     .slice(from + message.length)
     .split('\n')
