@@ -20,6 +20,7 @@ import type { StoreLocation } from '../stores/store-location.js';
 import { startLoadRunner } from './api/loads/load-runner.js';
 import { buildPlatformApp } from './app.js';
 import { loadDemo } from './demo/load-demo.js';
+import { holdDestinations } from './destinations.js';
 import { CrowdRuns } from './runs/crowd-runs.js';
 import { startScheduler } from './schedule/scheduler.js';
 import { Warehouse } from './warehouse/warehouse.js';
@@ -77,6 +78,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     }
   };
   try {
+    await holdDestinations(dataDir, options.stores, options.kafka);
     const ran = await prepareSchema(connections, zone);
     if (ran.length > 0) onProgress(`Catalog: ${ran.length} migrations applied`);
     const catalog = openCatalog({ connection, zone, onIdleError: hear('An idle connection') });
