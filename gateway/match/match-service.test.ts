@@ -22,7 +22,8 @@ function askForTags(world: {
   readonly get?: () => Promise<RealtimeTags>;
   readonly isLoaded?: boolean;
   readonly lastHeartbeatMs?: number;
-}): Promise<{ head: ReplyHead; json: Record<string, unknown>; reading: number }> {
+}): Promise<{ head: ReplyHead; json: Record<string, unknown>; reading: number; defects: unknown[] }> {
+  const defects: unknown[] = [];
   const generations = new Generations();
   const stats = new WorkerStats();
   const catalog = new CrowdCatalog();
@@ -39,7 +40,7 @@ function askForTags(world: {
   });
   const shedder = { admits: () => true };
   const shared = {
-    onDefect: assert.ifError,
+    onDefect: (error: unknown) => defects.push(error),
     cache,
     catalog,
     clock,
@@ -67,7 +68,7 @@ function askForTags(world: {
   const service = new MatchService({ ...shared, reader, tags: { get } });
   return new Promise((resolve) => {
     const reply = (head: ReplyHead, body: ReplyBody): void =>
-      resolve({ head, json: JSON.parse(Buffer.from(body).toString()), reading: limit.inFlight });
+      resolve({ head, json: JSON.parse(Buffer.from(body).toString()), reading: limit.inFlight, defects });
     const exchange = { reply, defer: () => ({ isOver: false, reply }) } as unknown as Exchange;
     service.tags('uid=u1', new Responder({ stats, onDefect: assert.ifError }, 'tags', exchange));
   });
@@ -91,11 +92,12 @@ test('tags that cannot be established are 503, and give their place back', async
   const lost = () => Promise.reject(new QuanrenError('unavailable', 'The store is gone.'));
   const broken = () => Promise.reject(new Error('a secret of the store'));
   for (const world of [{ get: lost }, { get: broken }, { isLoaded: false }]) {
-    const { head, json, reading } = await askForTags(world);
+    const { head, json, reading, defects } = await askForTags(world);
     assert.equal(head.status, 503);
     assert.equal(new Map(head.headers).get('retry-after'), '1');
     assert.equal(json.code, 'unavailable');
     assert.doesNotMatch(String(json.detail), /secret/);
     assert.equal(reading, 0);
+    assert.equal(defects.length, world.get === broken ? 1 : 0);
   }
 });

@@ -44,8 +44,9 @@ function makeWorld(
     sets: new CrowdSets(),
   });
   const counts = { batches: [] as number[], coalesced: 0, refreshes: 0, fills: 0, drops: 0, immediate: 0 };
+  const defects: unknown[] = [];
   const reader = new MembershipReader({
-    onDefect: assert.ifError,
+    onDefect: (error) => defects.push(error),
     source,
     shared,
     cache,
@@ -78,7 +79,7 @@ function makeWorld(
     const set = cache.find(hashUid(uid), bytes, 0, bytes.length, 0);
     return set === undefined ? undefined : [...set.codes];
   };
-  return { generations, catalog, cache, reader, find, counts };
+  return { generations, catalog, cache, reader, find, counts, defects };
 }
 
 async function runSchedule(
@@ -237,16 +238,18 @@ test('a store that fails is an error for each who waits, and is asked again', as
   let isUp = false;
   const source: MembershipSource = {
     getMany: async (uids) => {
-      if (!isUp) throw new Error('gone');
+      if (!isUp) throw gone;
       return uids.map(() => new Map());
     },
   };
-  const { reader, find } = makeWorld(source, setImmediate);
+  const gone = new Error('gone');
+  const { reader, find, defects } = makeWorld(source, setImmediate);
   const ask = () =>
     new Promise<ReadOutcome>((resolve) => reader.read('u1', Buffer.from('u1'), hashUid('u1'), resolve));
   const [first, second] = await Promise.all([ask(), ask()]);
   assert.ok(first instanceof QuanrenError && second instanceof QuanrenError);
   assert.equal(first.code, 'unavailable');
+  assert.deepEqual(defects, [gone]);
   assert.equal(find('u1'), undefined);
   isUp = true;
   assert.deepEqual(await ask(), []);
