@@ -105,7 +105,7 @@ describe('a Redis Cluster with replicas', () => {
     await cluster?.remove();
   });
 
-  it('a replica that took over and has missed an invalidation is not believed', async () => {
+  it('a replica that took over and has missed an invalidation is not believed', async (t) => {
     const cache = open();
     const trust = await trustAll(cache);
     const leases = await cache.read(MANY_UIDS, trust);
@@ -116,6 +116,7 @@ describe('a Redis Cluster with replicas', () => {
     await cache.fill(fills, trust);
     const { master, replica } = pair(1);
     const admin = adminOf(replica);
+    t.after(() => admin.disconnect());
     const heldThere = await until('the replica has its entries', async () => {
       const size = await admin.dbsize();
       return size > 10 && size;
@@ -135,7 +136,6 @@ describe('a Redis Cluster with replicas', () => {
       BACK_WITHIN_MS,
     );
     assert.equal(await admin.dbsize(), heldThere, 'it still has what was invalidated');
-    admin.disconnect();
     await until('there are leases of all masters', () => leaseMany(cache), BACK_WITHIN_MS);
   });
 
