@@ -268,7 +268,11 @@ export function addEnginesCommand(program: Command): void {
   )
     .option('--json', 'an array of engines')
     .action(down);
-  add('status', 'Shows what is up and answers; exit code 1 when something is not.', 'quanren engines status')
+  add(
+    'status',
+    'Shows what is up and answers; exit code 1 when something is broken, or named and down.',
+    'quanren engines status',
+  )
     .option('--json', 'an array of engines')
     .action(status);
   add('logs', 'Shows what the servers last said.', 'quanren engines logs hbase -f')
