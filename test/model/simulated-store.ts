@@ -1,4 +1,5 @@
 /** The store of the model: when it looks, when its answer comes, and whether it fails, are choices of the schedule. */
+import { QuanrenError } from '../../errors/quanren-error.js';
 import type { MembershipSource } from '../../gateway/read/membership-reader.js';
 import type { Memberships } from '../../stores/membership-store.js';
 import { STORE_DEADLINE_MS } from './simulated-gateway.js';
@@ -34,7 +35,7 @@ export class SimulatedStore implements MembershipSource {
         },
         fail: () => {
           this.reads.delete(read);
-          reject(new Error('the store has failed'));
+          reject(new QuanrenError('unavailable', 'The store has failed.'));
         },
         deadlineMs: this.#now() + STORE_DEADLINE_MS,
       };
