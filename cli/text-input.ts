@@ -56,9 +56,13 @@ export async function* readLines(source: string): AsyncGenerator<{ text: string;
   if (startedBytes > 0) yield decode(Buffer.concat(started), line);
 }
 
+/** To begin a sentence with. */
+export function nameOf(source: string): string {
+  return source === '-' ? 'Standard input' : `The file ${source}`;
+}
+
 function unreadable(source: string, error: unknown): unknown {
   if (error instanceof QuanrenError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  const name = source === '-' ? 'Standard input' : `The file ${source}`;
-  return new QuanrenError('bad_request', `${name} cannot be read: ${reason}.`, { cause: error });
+  return new QuanrenError('bad_request', `${nameOf(source)} cannot be read: ${reason}.`, { cause: error });
 }

@@ -228,7 +228,7 @@ export class Engine {
     if (record.layout !== layout) {
       throw new QuanrenError(
         'conflict',
-        `${this.folder} holds ${kind} (${record.layout}), not ${kind} (${layout}): give this one another name or folder.`,
+        `${this.folder} holds the data of ${kind} (${record.layout}), which ${kind} (${layout}) cannot take over: give that one another name or folder.`,
       );
     }
     this.#take(record);

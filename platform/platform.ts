@@ -3,6 +3,7 @@
  * It alone writes the warehouse of its data folder and the embedded store.
  */
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Authenticator } from '../auth/authenticator.js';
 import { openCatalog } from '../catalog/catalog.js';
@@ -52,6 +53,8 @@ export interface PlatformOptions {
   readonly onProgress: (text: string) => void;
 }
 
+const PREPARE_WITHIN_MS = 5_000;
+
 export interface Platform {
   readonly url: string;
   /** Finishes the requests in flight and the step in hand; what is unfinished goes on at the next start. */
@@ -87,7 +90,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const stores = openStores(options.stores);
     closers.push(() => stores.close());
     // A store that is away now is prepared by the first run that writes to it.
-    stores.prepare().catch(hear('Preparing the store'));
+    const prepared = stores.prepare().catch(hear('Preparing the store'));
     const bus = await openEventBus({ kafka: options.kafka, folder: path.join(dataDir, 'bus') });
     closers.push(() => bus.close());
     const warehouse = await Warehouse.open({
@@ -142,6 +145,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       exportRoot: options.exportRoot,
     });
     closers.push(() => app.close());
+    // Whoever starts next finds what it reads, as far as that can be waited for.
+    await Promise.race([prepared, sleep(PREPARE_WITHIN_MS, undefined, { ref: false })]);
     const url = await app.listen({ host: options.host, port: options.port });
 
     if (options.demoFile !== null) {

@@ -6,7 +6,7 @@ import { QuanrenError } from '../../errors/quanren-error.js';
 import { type Diagnostic, formatDiagnostic, JsonSyntaxError, lineAt, parseJson } from '../../rules/index.js';
 import type { PlatformClient } from '../platform-client.js';
 import { withPlatform } from '../platform-stack.js';
-import { readText } from '../text-input.js';
+import { nameOf, readText } from '../text-input.js';
 
 /** What the platform's API tells of a run. */
 interface RunAnswer {
@@ -125,14 +125,14 @@ function describeUsers(users: number, dt: string, origin: RunAnswer['origin']): 
 }
 
 /** Throws `bad_request` with the place in the file: the platform would tell of a place in what it was sent. */
-function requireJson(file: string, text: string): void {
+function requireJson(source: string, text: string): void {
   try {
     parseJson(text);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
     throw new QuanrenError(
       'bad_request',
-      `${file} is not JSON: in line ${lineAt(text, error.offset)}, ${error.message}.`,
+      `${nameOf(source)} is not JSON: in line ${lineAt(text, error.offset)}, ${error.message}.`,
       { cause: error },
     );
   }

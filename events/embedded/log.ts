@@ -137,7 +137,13 @@ export class Log {
       this.#heads.put([topic, partition], { nextOffset: offset, lastTimestampMs: timestampMs }),
     );
     if (keptMs !== undefined) {
-      this.#trim(topic, partition, timestampMs - keptMs, TRIMMED_PER_APPEND + messages.length);
+      const expired = this.#trim(
+        topic,
+        partition,
+        timestampMs - keptMs,
+        TRIMMED_PER_APPEND + messages.length,
+      );
+      if (isCompacted) for (const record of expired) this.#forgetNewest(topic, partition, record);
     }
   }
 
@@ -147,18 +153,20 @@ export class Log {
     leaveToTransaction(this.#newest.put([topic, partition, key], offset));
   }
 
-  #trim(topic: TopicName, partition: number, olderThanMs: number, atMost: number): void {
+  #forgetNewest(topic: TopicName, partition: number, { key, offset }: LogRecord): void {
+    if (this.#newest.get([topic, partition, key]) === offset)
+      leaveToTransaction(this.#newest.remove([topic, partition, key]));
+  }
+
+  /** Returns what it has removed. */
+  #trim(topic: TopicName, partition: number, olderThanMs: number, atMost: number): readonly LogRecord[] {
     const expired: LogRecord[] = [];
     for (const record of this.#records(topic, partition, 0, atMost)) {
       if (record.timestampMs >= olderThanMs) break;
       expired.push(record);
     }
-    for (const { offset, key } of expired) {
-      leaveToTransaction(this.#log.remove([topic, partition, offset]));
-      if (this.#newest.get([topic, partition, key]) === offset) {
-        leaveToTransaction(this.#newest.remove([topic, partition, key]));
-      }
-    }
+    for (const { offset } of expired) leaveToTransaction(this.#log.remove([topic, partition, offset]));
+    return expired;
   }
 
   *#records(topic: TopicName, partition: number, from: number, limit: number): Generator<LogRecord> {

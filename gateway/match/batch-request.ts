@@ -1,6 +1,6 @@
 /** The body of `POST /match/batch`. */
 import { QuanrenError } from '../../errors/quanren-error.js';
-import { checkCrowdCode } from './query.js';
+import { checkCrowdCode, unknownName } from './query.js';
 
 export const MAX_BATCH_UIDS = 1_000;
 export const MAX_BATCH_CROWDS = 100;
@@ -35,7 +35,9 @@ export function parseBatchRequest(body: Uint8Array): BatchRequest {
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     bad('The body is no JSON object.');
-  const { uids, crowdCodes } = parsed as { uids?: unknown; crowdCodes?: unknown };
+  const { uids, crowdCodes, ...others } = parsed as { uids?: unknown; crowdCodes?: unknown };
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw unknownName('field', unknown, ['uids', 'crowdCodes']);
   const codes = crowdCodes === undefined ? undefined : strings(crowdCodes, 'crowdCodes', MAX_BATCH_CROWDS);
   codes?.forEach(checkCrowdCode);
   return { uids: strings(uids, 'uids', MAX_BATCH_UIDS), crowdCodes: codes };

@@ -105,6 +105,7 @@ const document = {
       BatchRequest: {
         type: 'object',
         required: ['uids'],
+        additionalProperties: false,
         properties: {
           uids: { type: 'array', maxItems: MAX_BATCH_UIDS, items: { type: 'string' } },
           crowdCodes: { type: 'array', maxItems: MAX_BATCH_CROWDS, items: { type: 'string' } },

@@ -4,6 +4,8 @@ import { checkUid } from '../../stores/row-key.js';
 
 /** Crowd codes have 1 to 50 characters; one that is no code is an unknown crowd, a longer one a mistake. */
 const MAX_CROWD_CODE_CHARS = 50;
+/** Of a name that is not known. */
+const MAX_SHOWN_CHARS = 50;
 
 export interface MatchQuery {
   readonly uid: string;
@@ -20,18 +22,25 @@ function decode(text: string): string {
   }
 }
 
-/** The values of the parameters in `names`; others are ignored, badly encoded ones too. */
+/** The values of the parameters in `names`; any other is a mistake, which must not pass for a question without it. */
 function parseParameters(query: string, names: readonly string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const pair of query.split('&')) {
+    if (pair === '') continue;
     const equals = pair.indexOf('=');
     const rawName = equals < 0 ? pair : pair.slice(0, equals);
     const name = names.includes(rawName) ? rawName : decodeName(rawName);
-    if (name === undefined || !names.includes(name)) continue;
+    if (name === undefined || !names.includes(name)) throw unknownName('parameter', rawName, names);
     if (found.has(name)) throw new QuanrenError('bad_request', `The parameter '${name}' is given twice.`);
     found.set(name, equals < 0 ? '' : decode(pair.slice(equals + 1)));
   }
   return found;
+}
+
+/** `what`: `parameter` or `field`. */
+export function unknownName(what: string, name: string, known: readonly string[]): QuanrenError {
+  const shown = name.slice(0, MAX_SHOWN_CHARS);
+  return new QuanrenError('bad_request', `There is no ${what} '${shown}': known are ${known.join(' and ')}.`);
 }
 
 function decodeName(raw: string): string | undefined {

@@ -24,6 +24,13 @@ const RETRY = { firstMs: 100, longestMs: 5_000 };
 const TROUBLE_LASTS_MS = 10_000;
 /** A stream that tells of so much at once had stopped, and goes on: what failed is over. */
 const RESUMED_AFTER_MS = 3_000;
+/** A platform that lives beats every second. */
+const SIGN_OF_LIFE_WITHIN_MS = 5_000;
+const LOOK_FOR_LIFE_EVERY_MS = 50;
+const NOBODY_WRITES = new QuanrenError(
+  'unavailable',
+  'it tells of no crowd and nobody writes to it; is it the one that the platform writes to?',
+);
 
 export interface StreamFollowerOptions {
   readonly bus: EventBus;
@@ -95,6 +102,7 @@ export class StreamFollower {
       await Promise.all([changes.caughtUp(), crowds.caughtUp()]);
       return askedMs;
     });
+    await this.#provenEmpty();
     this.#isLoaded = true;
     // What was held before the start has been passed.
     this.#held = [];
@@ -168,6 +176,18 @@ export class StreamFollower {
         this.#noteFailure(error);
       }
       await sleep(backOffMs(RETRY, failures), undefined, { signal });
+    }
+  }
+
+  /** A stream without crowds may be another one than the platform's, so it is believed only when a platform writes to it. */
+  async #provenEmpty(): Promise<void> {
+    let complainAtMs = performance.now() + SIGN_OF_LIFE_WITHIN_MS;
+    while (this.#crowds.size === 0 && this.#heartbeatMs === Number.NEGATIVE_INFINITY) {
+      if (performance.now() > complainAtMs) {
+        this.#noteFailure(NOBODY_WRITES);
+        complainAtMs += SIGN_OF_LIFE_WITHIN_MS;
+      }
+      await sleep(LOOK_FOR_LIFE_EVERY_MS, undefined, { signal: this.#closing.signal });
     }
   }
 

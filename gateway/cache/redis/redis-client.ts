@@ -36,6 +36,8 @@ const MAX_REDIRECTIONS = 3;
 const CLOSED = 'the connection was closed';
 /** What ioredis says of a command for which there is no connection: a consequence, and not the cause. */
 const NOT_CONNECTED = "Stream isn't writeable and enableOfflineQueue options is false";
+/** How it begins to speak of bytes that are none of Redis' protocol. */
+const NOT_REDIS = 'Protocol error';
 
 type Argument = string | number | Buffer;
 
@@ -103,7 +105,7 @@ export class RedisClient {
     const redis = createConnection(ioredis, location, authorities);
     this.#redis = redis;
     redis.on('error', (error: Error) => {
-      if (error.message !== NOT_CONNECTED) this.#complaint = error.message;
+      this.#complaint = this.#whatWentWrong(error);
     });
     redis.on('ready', () => this.#breaker.hurry());
     redis.on('close', () => this.#breaker.fail(this.#complaint));
@@ -132,6 +134,7 @@ export class RedisClient {
 
   #whatWentWrong(error: unknown): string {
     const message = error instanceof Error ? error.message : String(error);
+    if (message.startsWith(NOT_REDIS)) return 'what answers there is not Redis';
     // Redis repeats a command that it does not know, and the keys of ours hold uids.
     return message === NOT_CONNECTED ? this.#complaint : message.replace(/, with args .*$/s, '');
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FAKE_TABLE, FakeHBase, type Refusal } from '../../../test/support/fake-hbase.js';
+import { until } from '../../../test/support/until.js';
 import { utf8Bytes } from '../wire/byte-string.js';
 import { readCells } from '../wire/cell-block.js';
 import type { HBaseClient } from './hbase-client.js';
@@ -177,15 +178,10 @@ describe('how the client asks', () => {
       while (!isOver) await client.readRows(FAKE_TABLE, manyRows(100), readCells);
     });
     const limit = () => client.servers()[0]?.rowLimit ?? 0;
-    const reaches = async (what: string, holds: () => boolean) => {
-      for (const untilMs = performance.now() + 10_000; !holds(); await sleep(5)) {
-        assert.ok(performance.now() < untilMs, `${what}: the limit is ${limit()}`);
-      }
-    };
     await sleep(300);
     assert.equal(limit(), 2_048);
     slowMs = 120;
-    await reaches('slow', () => limit() < 1_000);
+    await until('the limit follows a slow server', () => limit() < 1_000);
     // What was asked before has been answered.
     await sleep(2 * slowMs);
     most = 0;
@@ -193,7 +189,7 @@ describe('how the client asks', () => {
     await sleep(2 * slowMs);
     assert.ok(most > 0 && most <= before, `${most} rows under way`);
     slowMs = 0;
-    await reaches('quick again', () => limit() > before + 300);
+    await until('the limit follows a quick server', () => limit() > before + 300);
     isOver = true;
     await Promise.all(load);
   });

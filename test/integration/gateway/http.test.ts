@@ -184,6 +184,7 @@ test('a batch that is none is refused whole', async () => {
     '{"uids":"u1"}',
     '{"uids":[1]}',
     '{"uids":["a"],"crowdCodes":[""]}',
+    '{"uids":["a"],"crowdCode":"vip"}',
   ]) {
     assert.equal((await postBatch(body)).status, 400, body);
   }

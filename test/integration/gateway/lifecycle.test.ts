@@ -99,6 +99,20 @@ for (const fault of FAULTS) {
   });
 }
 
+test('that there are no crowds is believed only of a stream that a platform writes to', async () => {
+  const empty = new DataFolder();
+  const gateway = await GatewayProcess.start(empty);
+  gateways.push(gateway);
+  assert.match(gateway.output, /tells of no crowd and nobody writes to it/);
+  assert.equal((await gateway.get('/readyz')).status, 503);
+  assert.equal((await gateway.get('/match?uid=u1')).status, 503);
+  empty.startBeats();
+  await gateway.ready();
+  assert.deepEqual(await gateway.json('/match?uid=u1'), { uid: 'u1', userCrowds: [], status: 'fresh' });
+  await gateway.stop();
+  await empty.remove();
+});
+
 test('SIGTERM: what is in flight is answered, nothing more is accepted, exit 0', async () => {
   const gateway = await start();
   const slow = createSlowPost(gateway.url);
