@@ -10,13 +10,14 @@ export interface BenchGateway {
   readonly pids: readonly number[];
 }
 
-/** Over a data folder; ready when this resolves. `environment`: its settings. */
+/** Over a data folder; ready when this resolves. `environment`: its settings; `build`: of another version. */
 export async function startGateway(
   data: { readonly folder: string },
   environment: Readonly<Record<string, string>>,
   core: string = SERVER_CORE,
+  build: Pick<typeof GatewayProcess, 'start'> = GatewayProcess,
 ): Promise<BenchGateway> {
-  const gateway = await GatewayProcess.start(data, { QUANREN_GATEWAY_WORKERS: '1', ...environment });
+  const gateway = await build.start(data, { QUANREN_GATEWAY_WORKERS: '1', ...environment });
   await gateway.ready();
   const pids = withChildren(gateway.child.pid ?? 0);
   pin(pids, core);
