@@ -30,7 +30,7 @@ describe('HBase with two region servers', () => {
     assert.deepEqual(found.addresses, hbase.engine.addresses);
     assert.throws(
       () => findEngine('hbase', { folder, cacheFolder: folder, regionServers: 3 }),
-      /holds hbase \(a cluster with 2 region servers\), not hbase \(a cluster with 3/,
+      /holds the data of hbase \(a cluster with 2 region servers\), which hbase \(a cluster with 3 region servers\) cannot/,
     );
   });
 
