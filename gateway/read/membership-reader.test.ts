@@ -15,8 +15,9 @@ import { Generations, slotOf } from '../cache/generations.js';
 import { MembershipCache } from '../cache/membership-cache.js';
 import { hashUid } from '../cache/uid-hash.js';
 import { CrowdCatalog } from '../match/crowd-catalog.js';
+import type { ReadOutcome } from './flights.js';
 import { ImmediateReader } from './immediate-reader.js';
-import { MembershipReader, type MembershipSource, type ReadOutcome } from './membership-reader.js';
+import { MembershipReader, type MembershipSource } from './membership-reader.js';
 import { SharedLevel } from './shared-level.js';
 
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));

@@ -15,15 +15,13 @@ import type { CrowdSet } from '../cache/crowd-sets.js';
 import type { Generations } from '../cache/generations.js';
 import type { MembershipCache } from '../cache/membership-cache.js';
 import type { CrowdCatalog } from '../match/crowd-catalog.js';
+import { type Flight, Flights, type ReadOutcome, type Waiter } from './flights.js';
 import type { Admission } from './load-shedder.js';
 import { readFailure } from './read-failure.js';
 import type { SharedAnswer, SharedLevel } from './shared-level.js';
 
 /** With `getEach`, those who can be read are not held up by those who cannot. */
 export type MembershipSource = Pick<MembershipStore, 'getMany'> & Partial<PartialMembershipSource>;
-
-/** The user's active crowds, sorted; or why they are not known. */
-export type ReadOutcome = readonly string[] | QuanrenError;
 
 export interface ReaderCounters {
   /** Uids asked of the store; fills are those that were kept in the cache, drops those overtaken by a change. */
@@ -55,17 +53,6 @@ export interface MembershipReaderOptions {
   readonly busyMs: () => number;
 }
 
-/** `kept`: the same crowds with the end of their reply, where they were kept in the cache. */
-export type Waiter = (outcome: ReadOutcome, kept?: CrowdSet) => void;
-
-interface Flight {
-  readonly uid: string;
-  readonly bytes: Uint8Array;
-  readonly hash: number;
-  readonly generation: number;
-  readonly waiters: Waiter[];
-}
-
 /** A user whom the shared cache does not know, and the lease to fill him under where it gave one. */
 interface Miss {
   readonly flight: Flight;
@@ -85,7 +72,7 @@ export const OVERLOADED = new QuanrenError('overloaded', 'The store is asked as 
 
 export class MembershipReader {
   readonly #options: MembershipReaderOptions;
-  readonly #flights = new Map<string, Flight>();
+  readonly #flights = new Flights();
   #queue: Flight[] = [];
   #isFlushDue = false;
   #waiters = 0;
@@ -101,7 +88,7 @@ export class MembershipReader {
   read(uid: string, bytes: Uint8Array, hash: number, done: Waiter, isAdmitted = false): void {
     const { generations, limit, shedder, counters, atTurnEnd } = this.#options;
     const generation = generations.of(hash);
-    const under = this.#flights.get(uid);
+    const under = this.#flights.find(uid, hash);
     if (this.#waiters >= MAX_WAITERS) {
       done(OVERLOADED);
       return;
@@ -121,8 +108,8 @@ export class MembershipReader {
       return;
     }
     this.#waiters += 1;
-    const flight: Flight = { uid, bytes, hash, generation, waiters: [done] };
-    this.#flights.set(uid, flight);
+    const flight: Flight = { uid, bytes, hash, generation, waiters: [done], next: undefined };
+    this.#flights.add(flight);
     this.#queue.push(flight);
     // Never within the turn, however long the queue: a store that answers at once would have replies written while
     // uWebSockets.js still holds its one write buffer for another connection, and each header would be a packet.
@@ -137,7 +124,7 @@ export class MembershipReader {
   /** Reads a user anew for the cache alone, unless he is being read. `bytes` is the uid in UTF-8, `hash` its hash. */
   refresh(hash: number, bytes: Uint8Array): void {
     const uid = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
-    if (this.#flights.has(uid)) return;
+    if (this.#flights.find(uid, hash) !== undefined) return;
     this.#options.counters.onRefresh();
     this.read(uid, bytes, hash, () => {});
   }
@@ -221,7 +208,7 @@ export class MembershipReader {
   /** `readAtMs`: epoch milliseconds; the entry's age counts from then. */
   #finish(flight: Flight, outcome: ReadOutcome, readAtMs: number): void {
     const { cache, generations, counters } = this.#options;
-    if (this.#flights.get(flight.uid) === flight) this.#flights.delete(flight.uid);
+    this.#flights.remove(flight);
     let kept: CrowdSet | undefined;
     if (!(outcome instanceof QuanrenError)) {
       const { hash, bytes, generation } = flight;

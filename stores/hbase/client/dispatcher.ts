@@ -37,9 +37,8 @@ const FORGET_AFTER_MS = 600_000;
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #queues = new Map<string, ServerQueue>();
-  readonly #deadlines = new Deadlines();
+  readonly #deadlines = new Deadlines<OperationGroup>();
   readonly #unlocated = new Map<TableName, Operation[]>();
-  readonly #groups = new Set<OperationGroup>();
   readonly #outages = new Outages((table, row) => this.#probe(table, row));
   #unfinished = 0;
   #isClosed = false;
@@ -62,8 +61,7 @@ export class Dispatcher {
       }
       const group = new OperationGroup(actions.length, options, resolve, reject, this.#onSettled);
       this.#unfinished += actions.length;
-      this.#groups.add(group);
-      this.#deadlines.add(group, group.deadlineAtMs);
+      this.#deadlines.add(group);
       let index = 0;
       for (const action of actions) {
         this.#route(new Operation(group, index, action));
@@ -80,15 +78,14 @@ export class Dispatcher {
   close(): void {
     this.#isClosed = true;
     this.#outages.close();
-    for (const group of [...this.#groups]) {
+    for (const group of this.#deadlines.items()) {
       group.fail(new QuanrenError('unavailable', 'The HBase client was closed.'));
     }
   }
 
   readonly #onSettled = (group: OperationGroup): void => {
     this.#unfinished -= group.size;
-    this.#groups.delete(group);
-    this.#deadlines.remove(group, group.deadlineAtMs);
+    this.#deadlines.remove(group);
   };
 
   #route(operation: Operation): void {

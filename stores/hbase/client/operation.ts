@@ -3,6 +3,7 @@ import { QuanrenError } from '../../../errors/quanren-error.js';
 import type { Region } from '../locate/region.js';
 import type { RowAction } from '../wire/messages/multi-request.js';
 import type { TableName } from '../wire/messages/table-name.js';
+import type { Expirable } from './deadlines.js';
 import { finalError, sayWhy } from './failures.js';
 
 /**
@@ -20,10 +21,11 @@ export interface OperationGroupOptions {
   readonly failsApart: boolean;
 }
 
-export class OperationGroup {
+export class OperationGroup implements Expirable {
   readonly table: TableName;
   readonly failsFast: boolean;
   readonly deadlineAtMs: number;
+  place = 0;
   readonly size: number;
   readonly #timeoutMs: number;
   readonly #failsApart: boolean;

@@ -22,6 +22,7 @@ import { ProtoReader } from '../wire/proto-reader.js';
 import { ProtoWriter } from '../wire/proto-writer.js';
 import { WireError } from '../wire/wire-error.js';
 import type { Authentication } from './authentication.js';
+import { CallsInFlight } from './calls-in-flight.js';
 import { ConnectionError } from './connection-error.js';
 import { FrameSplitter } from './frame-splitter.js';
 import { RemoteException } from './remote-exception.js';
@@ -61,8 +62,6 @@ interface PendingCall {
 const PREAMBLE = 'HBas\0';
 const FIRST_WRITER_BYTES = 16_384;
 const MAX_WRITER_BYTES = 262_144;
-/** Call ids are uint32; they start again before they would be taken for Java's negative numbers. */
-const MAX_CALL_ID = 2 ** 31 - 1;
 
 export class RpcConnection {
   /** Resolves when it has failed, or was closed. */
@@ -71,19 +70,20 @@ export class RpcConnection {
   readonly #service: Service;
   readonly #options: ConnectionOptions;
   readonly #frames: FrameSplitter;
-  readonly #pending = new Map<number, PendingCall>();
+  readonly #calls: CallsInFlight<PendingCall>;
   readonly #methodNames = new Map<string, ByteString>();
   #writer = new ProtoWriter(FIRST_WRITER_BYTES);
   readonly #watch: NodeJS.Timeout;
   readonly #watchMs: number;
   #end: () => void = () => undefined;
-  #lastCallId = 0;
   #failure: Error | undefined;
   #heardAtMs = performance.now();
   #silentSinceMs: number | undefined;
   #watchedAtMs = performance.now();
   /** When the ping that waits was sent. */
   #pingedAtMs: number | undefined;
+  /** The ping that was sent last. */
+  #pingId = 0;
 
   /**
    * Resolves when the server has answered a ping: a process that is stopped, or a proxy whose server is gone, would take
@@ -116,6 +116,8 @@ export class RpcConnection {
     this.#service = service;
     this.#options = options;
     this.#frames = new FrameSplitter(options.maxFrameBytes);
+    // One more, for a ping.
+    this.#calls = new CallsInFlight(options.maxCallsInFlight + 1);
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('error', (error) =>
       this.#fail(new ConnectionError('lost', `The connection broke (${reasonOf(error)}).`, error)),
@@ -144,14 +146,10 @@ export class RpcConnection {
   call<T>(call: RpcCall<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#pending.size >= this.#options.maxCallsInFlight) {
+      if (this.#calls.size >= this.#options.maxCallsInFlight) {
         throw new ConnectionError('refused', 'Too many calls wait for this server.');
       }
-      const timer = setTimeout(() => {
-        this.#pending.delete(id);
-        reject(new ConnectionError('timeout', `There was no answer within ${call.timeoutMs} ms.`));
-      }, call.timeoutMs);
-      const id = this.#send(call.method, call.timeoutMs, call.write, {
+      const id = this.#calls.add({
         answer: (reader, cells) => {
           clearTimeout(timer);
           resolve(reader.delimited((message) => call.read(message, cells)));
@@ -161,6 +159,11 @@ export class RpcConnection {
           reject(error);
         },
       });
+      const timer = setTimeout(() => {
+        this.#calls.take(id);
+        reject(new ConnectionError('timeout', `There was no answer within ${call.timeoutMs} ms.`));
+      }, call.timeoutMs);
+      this.#send(id, call.method, call.timeoutMs, call.write);
     });
   }
 
@@ -180,14 +183,7 @@ export class RpcConnection {
     }
   }
 
-  #send(
-    method: string,
-    timeoutMs: number,
-    write: (writer: ProtoWriter) => void,
-    pending: PendingCall,
-  ): number {
-    const callId = this.#lastCallId === MAX_CALL_ID ? 1 : this.#lastCallId + 1;
-    this.#lastCallId = callId;
+  #send(callId: number, method: string, timeoutMs: number, write: (writer: ProtoWriter) => void): void {
     let methodName = this.#methodNames.get(method);
     if (methodName === undefined) {
       methodName = utf8Bytes(method);
@@ -203,12 +199,10 @@ export class RpcConnection {
     write(writer);
     writer.end(message);
     writer.int32At(0, writer.length - 4);
-    this.#pending.set(callId, pending);
     this.#socket.write(writer.finish());
     // What the system has not taken yet is still read from that memory; and one great request must not hold it for ever.
     const isFree = this.#socket.writableLength === 0 && writer.length <= MAX_WRITER_BYTES;
     if (!isFree) this.#writer = new ProtoWriter(FIRST_WRITER_BYTES);
-    return callId;
   }
 
   #receive(chunk: Buffer): void {
@@ -228,21 +222,19 @@ export class RpcConnection {
   #answer(frame: Buffer): void {
     const reader = new ProtoReader(frame);
     const header = reader.delimited(readResponseHeader);
-    const pending = this.#pending.get(header.callId);
+    const pending = this.#calls.take(header.callId);
     if (header.failure !== undefined) {
       const error = new RemoteException(header.failure);
       // The server refuses the connection itself with an id that no call has.
-      if (pending === undefined && header.callId > this.#lastCallId) throw error;
-      this.#pending.delete(header.callId);
+      if (pending === undefined && header.callId > this.#calls.lastId) throw error;
       pending?.fail(error);
       return;
     }
     // Its caller has given up.
     if (pending === undefined) return;
-    const cellsStart = frame.length - header.cellBlockBytes;
-    if (cellsStart < reader.position) throw new WireError('A cell block is longer than its frame.');
-    this.#pending.delete(header.callId);
     try {
+      const cellsStart = frame.length - header.cellBlockBytes;
+      if (cellsStart < reader.position) throw new WireError('A cell block is longer than its frame.');
       pending.answer(reader, new CellBlockReader(frame, cellsStart, frame.length));
     } catch (error) {
       const failure = error instanceof Error ? error : new WireError('An answer could not be read.');
@@ -265,14 +257,14 @@ export class RpcConnection {
       }
       return;
     }
-    const quietMs = this.#pending.size > 0 ? this.#options.busyPingMs : this.#options.idlePingMs;
+    const quietMs = this.#calls.size > 0 ? this.#options.busyPingMs : this.#options.idlePingMs;
     if (nowMs - this.#heardAtMs < quietMs) return;
     this.#pingedAtMs = nowMs;
     const ignore = () => undefined;
-    this.#send(PING_METHODS[this.#service], this.#options.pingTimeoutMs, ignore, {
-      answer: ignore,
-      fail: ignore,
-    });
+    // One that was never answered, though other calls were, is let go.
+    this.#calls.take(this.#pingId);
+    this.#pingId = this.#calls.add({ answer: ignore, fail: ignore });
+    this.#send(this.#pingId, PING_METHODS[this.#service], this.#options.pingTimeoutMs, ignore);
   }
 
   #fail(error: Error): void {
@@ -281,9 +273,7 @@ export class RpcConnection {
     clearInterval(this.#watch);
     this.#socket.destroy();
     this.#end();
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const each of pending) each.fail(error);
+    for (const each of this.#calls.takeAll()) each.fail(error);
   }
 }
 
