@@ -5,12 +5,22 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-export interface RawReply {
+export class RawReply {
   readonly status: number;
   /** From the status line up to the empty line, in latin1. */
   readonly head: string;
-  /** UTF-8. */
-  readonly body: string;
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer, headBytes: number) {
+    this.head = bytes.toString('latin1', 0, headBytes);
+    this.status = Number(this.head.slice(9, 12));
+    this.#bytes = bytes;
+  }
+
+  /** UTF-8; decoded when it is asked for: replies may be long, and a generator does not read them. */
+  get body(): string {
+    return this.#bytes.toString('utf8', this.head.length);
+  }
 }
 
 interface Waiting {
@@ -69,22 +79,21 @@ export class RawHttpClient {
     this.#received.push(chunk);
     this.#receivedBytes += chunk.length;
     if (this.#replyBytes === undefined) {
-      const text = Buffer.concat(this.#received).toString('latin1');
-      const end = text.indexOf('\r\n\r\n');
+      const received = this.#received.length === 1 ? chunk : Buffer.concat(this.#received);
+      const end = received.indexOf('\r\n\r\n');
       if (end < 0) return;
       this.#headBytes = end + 4;
-      const length = Number(/\ncontent-length: (\d+)/i.exec(text.slice(0, end))?.[1] ?? 0);
+      const head = received.toString('latin1', 0, end);
+      const length = Number(/\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
       this.#replyBytes = this.#headBytes + length;
     }
     if (this.#receivedBytes < this.#replyBytes) return;
-    const reply = Buffer.concat(this.#received);
+    const reply = this.#received.length === 1 ? chunk : Buffer.concat(this.#received);
     this.#received = [];
     this.#receivedBytes = 0;
     this.#replyBytes = undefined;
-    const head = reply.toString('latin1', 0, this.#headBytes);
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    const body = reply.toString('utf8', this.#headBytes);
-    waiting?.resolve({ status: Number(head.slice(9, 12)), head, body });
+    waiting?.resolve(new RawReply(reply, this.#headBytes));
   }
 }
