@@ -44,8 +44,9 @@ const CONNECTION = {
   // HBase's own bound on what a client may send; an answer is bounded by `hbase.server.scanner.max.result.size`.
   maxFrameBytes: 256 * 2 ** 20,
   maxCallsInFlight: 256,
-  // A server that is stopped is found out within half a second.
+  // A server that is stopped is found out within half a second, also by a client that only now and then asks it.
   busyPingMs: 150,
+  inUseMs: 10_000,
   idlePingMs: 10_000,
   pingTimeoutMs: 250,
 };

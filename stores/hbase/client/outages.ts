@@ -19,7 +19,7 @@ import type { ByteString } from '../wire/byte-string.js';
 import type { TableName } from '../wire/messages/table-name.js';
 
 /** Between probes, each of which is several attempts. */
-const PROBE_REST = { firstMs: 50, longestMs: 100 };
+const PROBE_REST = { firstMs: 50, longestMs: 200 };
 /** What nobody has asked for since so long is no more looked for; the next who asks is patient again. */
 const FORGOTTEN_MS = 60_000;
 

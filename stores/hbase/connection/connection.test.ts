@@ -19,6 +19,7 @@ const OPTIONS: ConnectionOptions = {
   maxFrameBytes: 1_000,
   maxCallsInFlight: 10,
   busyPingMs: 50,
+  inUseMs: 0,
   idlePingMs: 150,
   pingTimeoutMs: 100,
 };
@@ -72,6 +73,13 @@ describe('RpcConnection', () => {
   it('finds out so while no call waits, too', async () => {
     const { address } = await serve(() => undefined);
     const connection = await open(address);
+    for (let i = 0; i < 100 && !connection.hasFailed; i += 1) await sleep(20);
+    assert.equal(connection.hasFailed, true);
+  });
+
+  it('finds out so soon of a server that was in use a moment ago', async () => {
+    const { address } = await serve(() => undefined);
+    const connection = await open(address, { ...OPTIONS, inUseMs: 10_000, idlePingMs: 10_000 });
     for (let i = 0; i < 100 && !connection.hasFailed; i += 1) await sleep(20);
     assert.equal(connection.hasFailed, true);
   });

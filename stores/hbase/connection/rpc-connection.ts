@@ -4,7 +4,7 @@
  *   opening ──▶ open ──▶ failed
  *
  * It fails once: then every call in flight rejects, and it is never used again. It fails when the socket ends, when the
- * server sends what is not the protocol, or when it is silent: a server that has not been heard while calls wait (or for
+ * server sends what is not the protocol, or when it is silent: a server that has not been heard while it is in use (or for
  * long) is sent a ping, and has failed if nothing at all arrives after it. So a half-open connection is found without
  * waiting for TCP.
  */
@@ -37,9 +37,11 @@ export interface ConnectionOptions {
   readonly maxFrameBytes: number;
   /** Calls that may wait for an answer at once; one more is refused. */
   readonly maxCallsInFlight: number;
-  /** While calls wait, a server silent for this long is sent a ping. */
+  /** A server that is in use, and has been silent for this long, is sent a ping. */
   readonly busyPingMs: number;
-  /** While none wait, it is one silent for this long. */
+  /** It is in use while calls wait, and for this long after the last: who asks next is to know whether it is there. */
+  readonly inUseMs: number;
+  /** While it is not, it is one silent for this long. */
   readonly idlePingMs: number;
   /** Silent for this long after a ping: gone. */
   readonly pingTimeoutMs: number;
@@ -80,6 +82,7 @@ export class RpcConnection {
   #heardAtMs = performance.now();
   #silentSinceMs: number | undefined;
   #watchedAtMs = performance.now();
+  #calledAtMs = performance.now();
   /** When the ping that waits was sent. */
   #pingedAtMs: number | undefined;
   /** The ping that was sent last. */
@@ -149,6 +152,7 @@ export class RpcConnection {
       if (this.#calls.size >= this.#options.maxCallsInFlight) {
         throw new ConnectionError('refused', 'Too many calls wait for this server.');
       }
+      this.#calledAtMs = performance.now();
       const id = this.#calls.add({
         answer: (reader, cells) => {
           clearTimeout(timer);
@@ -257,7 +261,9 @@ export class RpcConnection {
       }
       return;
     }
-    const quietMs = this.#calls.size > 0 ? this.#options.busyPingMs : this.#options.idlePingMs;
+    const { busyPingMs, idlePingMs, inUseMs } = this.#options;
+    const isInUse = this.#calls.size > 0 || nowMs - this.#calledAtMs < inUseMs;
+    const quietMs = isInUse ? busyPingMs : idlePingMs;
     if (nowMs - this.#heardAtMs < quietMs) return;
     this.#pingedAtMs = nowMs;
     const ignore = () => undefined;
