@@ -370,7 +370,7 @@ async function launch(
     if (/Address already in use/i.test(said)) {
       throw new QuanrenError(
         'set_up',
-        `Port ${options.port} of 127.0.0.1 is in use: Postgres cannot start. End what uses it, or choose another port with QUANREN_POSTGRES_PORT.`,
+        `Port ${options.port} of 127.0.0.1 is in use: Postgres cannot start. A platform over another data folder may run there: name that folder with QUANREN_DATA_DIR. Else end what uses the port, or choose another with QUANREN_POSTGRES_PORT.`,
       );
     }
     throw new QuanrenError('set_up', `Postgres did not start; ${logFile} says: ${said.slice(-1500)}`);

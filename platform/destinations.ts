@@ -45,7 +45,7 @@ export async function holdDestinations(
     'set_up',
     `The crowds of ${dataDir} were written to ${noted.store} and ${noted.bus}, and the settings name ${wanted.store} and ` +
       `${wanted.bus}, which know nothing of them: nobody would be a member. Set QUANREN_HBASE_NODES, QUANREN_KAFKA_BROKERS and ` +
-      'QUANREN_KAFKA_PREFIX as they were, or begin anew with another QUANREN_DATA_DIR.',
+      'QUANREN_KAFKA_PREFIX as they were (not at all, where they were not), or begin anew with another QUANREN_DATA_DIR.',
   );
 }
 

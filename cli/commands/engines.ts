@@ -249,7 +249,7 @@ export function addEnginesCommand(program: Command): void {
       .command(command)
       .argument('[engines...]', about)
       .description(description)
-      .option('--name <name>', 'whose data folders; two names run side by side', 'default')
+      .option('--name <name>', 'whose folders within the data folder; two names run side by side', 'default')
       .addHelpText('after', `\nExample:\n  ${example}`);
   add(
     'up',

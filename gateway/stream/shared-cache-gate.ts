@@ -131,7 +131,7 @@ export class SharedCacheGate {
     const found = await this.#look();
     if (found === undefined || this.#trust !== trust) return true;
     if (trust !== undefined) {
-      if (found.server !== trust.server) this.#shut('another server answers');
+      if (found.server !== trust.server) this.#shut('another server answers, or it was started again');
       return true;
     }
     if (missed !== this.#missed) return false;
