@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Deadlines } from './deadlines.js';
+import { Deadlines, SLOT_MS, SLOTS } from './deadlines.js';
 
-const TURN_MS = 2_048 * 5;
+const TURN_MS = SLOTS * SLOT_MS;
 
 /** Items that are due after so many milliseconds, and which of them have expired. */
 function withItems(delaysMs: readonly number[]) {

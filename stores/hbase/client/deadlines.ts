@@ -5,7 +5,7 @@
  */
 export const SLOT_MS = 5;
 /** One turn of the wheel is ten seconds; what lies further ahead is met before its time, and left there. */
-const SLOTS = 2_048;
+export const SLOTS = 2_048;
 
 export interface Expirable {
   /** By the clock of `performance.now`, which nobody sets. Stays the same. */
